@@ -1,0 +1,75 @@
+"""Port: a place for whole objects under a key. The upload bucket is private, the assets bucket is what the edge reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stat:
+    """What is known of an object without reading it. ``etag`` changes when the bytes do."""
+
+    key: str
+    bytes: int
+    etag: str
+    modified: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A small object, whole, with the media type it was put under."""
+
+    stat: Stat
+    content_type: str
+    body: bytes
+
+
+class Bucket(Protocol):
+    """Objects appear whole or not at all, and are durable when ``put`` returns.
+
+    Keys are the ones of ``names.py``: segments of ``a-z A-Z 0-9 . _ -`` joined by slashes, never ``..``; any other key
+    raises ``ValueError``, because only a mistake of ours can make one. Every verb may raise ``Unavailable`` when the
+    store does not answer, and ``put`` raises ``StorageFull`` when there is no room (then nothing is kept).
+    """
+
+    def put(self, key: str, body: bytes | Path, *, content_type: str, create_only: bool = False) -> Stat:
+        """Store ``body``: bytes, or a file that the bucket may take over (the caller no longer relies on it).
+
+        With ``create_only`` raises ``AlreadyExists`` when there is an object under ``key``, which then stays as it is;
+        of many who try at once exactly one succeeds. Otherwise replaces what is there in one step.
+        """
+        ...
+
+    def get(self, key: str) -> Stored:
+        """Return a whole object in memory: for variants, not for originals. Raises ``NotFound``."""
+        ...
+
+    def open(self, key: str) -> tuple[Stat, BinaryIO]:
+        """Open an object for reading as a real, seekable file (``fileno()`` works), at its beginning.
+
+        The caller closes it. The file shows one version even if the object is replaced or deleted meanwhile. Raises
+        ``NotFound``.
+        """
+        ...
+
+    def stat(self, key: str) -> Stat:
+        """Return what is known of an object. Raises ``NotFound``."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is no error."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[Stat]:
+        """Yield the objects whose key starts with ``prefix`` (which ends with a slash or is empty), ordered by key."""
+        ...
+
+    def check(self) -> None:
+        """Return when the bucket answers; raises ``Unavailable`` with the reason when it does not."""
+        ...

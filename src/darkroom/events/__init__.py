@@ -1,0 +1,108 @@
+"""Port: what happened and still has to be worked on. An event is delivered at least once, and then settled or buried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectCreated:
+    """An object has arrived in the upload bucket, or is to be worked on anew."""
+
+    key: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageDeleted:
+    """An image has become a tombstone: what was made for it has to go."""
+
+    image_id: str
+
+
+Event = ObjectCreated | ImageDeleted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """One event, for one worker, for a while. ``attempt`` counts from 1; ``receipt`` names this delivery only."""
+
+    event: Event
+    receipt: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buried:
+    """An event that nobody will be given again unless a person asks for it, and why."""
+
+    event: Event
+    reason: str
+    attempts: int
+    buried_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """How much lies in the queue: events waiting or delayed, leased, buried, and the age in seconds of the oldest
+    event that is due and not leased (0 when there is none)."""
+
+    waiting: int
+    leased: int
+    buried: int
+    oldest_seconds: float
+
+
+FIRST_DELAY_SECONDS = 2.0
+LONGEST_DELAY_SECONDS = 300.0
+
+
+def backoff(attempt: int) -> float:
+    """Return the seconds to wait after the failed ``attempt`` (from 1): 2, 4, 8 … up to five minutes."""
+    return float(min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** max(0, min(attempt, 30) - 1)))
+
+
+class Queue(Protocol):
+    """A durable queue with leases. Many processes may publish and lease at once; no event is ever held twice at a time.
+
+    A lease that runs out (its worker died) makes the event available again with the next attempt. ``extend``,
+    ``settle``, ``retry`` and ``bury`` with a receipt that is no longer the current one change nothing and return
+    ``False``: the event belongs to somebody else by now.
+    """
+
+    def publish(self, event: Event, *, delay_seconds: float = 0.0) -> None:
+        """Keep ``event``, deliverable after the delay. Durable when it returns. Raises ``StorageFull``, ``Unavailable``."""
+        ...
+
+    def lease(self, count: int, seconds: float) -> Sequence[Lease]:
+        """Take up to ``count`` due events, oldest first, for ``seconds``. Empty when there are none; never waits."""
+        ...
+
+    def extend(self, lease: Lease, seconds: float) -> bool:
+        """Hold the lease until ``seconds`` from now."""
+        ...
+
+    def settle(self, lease: Lease) -> bool:
+        """The work is done: forget the event."""
+        ...
+
+    def retry(self, lease: Lease, delay_seconds: float) -> bool:
+        """The work failed for now: make the event available again after the delay."""
+        ...
+
+    def bury(self, lease: Lease, reason: str) -> bool:
+        """The work failed for good: keep the event, with its reason, where a person finds it."""
+        ...
+
+    def buried(self, limit: int) -> Sequence[Buried]:
+        """Return up to ``limit`` buried events, newest first."""
+        ...
+
+    def depth(self) -> Depth:
+        """Return how much lies in the queue."""
+        ...

@@ -1,0 +1,204 @@
+"""The values everything else speaks of: frozen, checked where they are made, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Format(StrEnum):
+    """An image format by its own name, whatever a file is called."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
+    GIF = "gif"
+    TIFF = "tiff"
+    AVIF = "avif"
+    HEIC = "heic"
+
+    @property
+    def content_type(self) -> str:
+        """The registered media type, e.g. ``image/jpeg``."""
+        return f"image/{self.value}"
+
+    @property
+    def extension(self) -> str:
+        """The one file extension this service writes for the format, without the dot."""
+        return {Format.JPEG: "jpg", Format.TIFF: "tif"}.get(self, self.value)
+
+
+class State(StrEnum):
+    """Where an image is on its way. ``DELETED`` is a tombstone and never leaves the service."""
+
+    AWAITING = "awaiting"
+    PROCESSING = "processing"
+    READY = "ready"
+    FAILED = "failed"
+    DELETED = "deleted"
+
+
+class Original(StrEnum):
+    """Whether the bytes a person uploaded are still there."""
+
+    KEPT = "kept"
+    DELETED = "deleted"
+
+
+class OriginalPolicy(StrEnum):
+    """What becomes of an original once its variants are made."""
+
+    DELETE = "delete"
+    KEEP = "keep"
+    ARCHIVE = "archive"
+
+
+class Orientation(StrEnum):
+    """The shape of a picture as a person sees it."""
+
+    LANDSCAPE = "landscape"
+    PORTRAIT = "portrait"
+    SQUARE = "square"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The original as it was received. Width and height in pixels, after EXIF orientation."""
+
+    format: Format
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+    has_alpha: bool
+    frames: int
+
+    @property
+    def content_type(self) -> str:
+        """The media type the bytes really have, not the one that was claimed."""
+        return self.format.content_type
+
+    @property
+    def orientation(self) -> Orientation:
+        """Landscape, portrait or square."""
+        if self.width == self.height:
+            return Orientation.SQUARE
+        return Orientation.LANDSCAPE if self.width > self.height else Orientation.PORTRAIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One picture made from an original and listed to people. ``key`` is its object key and its public path."""
+
+    name: str
+    format: Format
+    width: int
+    height: int
+    bytes: int
+    key: str
+
+    @property
+    def content_type(self) -> str:
+        """The media type of the bytes behind ``key``, whatever extension the key has."""
+        return self.format.content_type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exif:
+    """What the camera said of the moment. Never a place: location is not read at all."""
+
+    taken_at: str | None = None
+    camera: str | None = None
+    lens: str | None = None
+    iso: int | None = None
+    f_number: float | None = None
+    exposure: str | None = None
+    focal_length: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What looking at the pixels told: written to the catalog in one go when an image becomes ready."""
+
+    source: Source
+    placeholder: str
+    """Base64 of the thumbhash (about 25 bytes)."""
+    color: str
+    """The main colour, ``#rrggbb``."""
+    exif: Exif = field(default_factory=Exif)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why an image failed: a stable code and a sentence for a person."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """One image of one owner, the unit of the catalog.
+
+    ``version`` counts every write (``If-Match``). ``generation`` counts the times its bytes were asked for anew
+    (upload, reprocess, focus): a render commits only into the generation it started from, so a slow render of
+    an earlier wish never overwrites a later one.
+    """
+
+    id: str
+    owner: str
+    state: State
+    filename: str
+    uploaded_at: datetime
+    version: int = 1
+    generation: int = 1
+    title: str | None = None
+    album: str | None = None
+    tags: tuple[str, ...] = ()
+    focus: tuple[float, float] | None = None
+    original: Original = Original.KEPT
+    original_etag: str | None = None
+    """The entity tag of the object the variants were made from; tells a replayed upload from the first."""
+    promised_bytes: int = 0
+    """How long the original was said to be when the upload was opened."""
+    promised_sha256: str | None = None
+    facts: Facts | None = None
+    variants: tuple[Variant, ...] = ()
+    error: Failure | None = None
+    deleted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What a search asks for; every criterion is combined with AND, several formats or states with OR.
+
+    ``after`` is inclusive, ``before`` exclusive. ``cursor`` is opaque text of an earlier page.
+    """
+
+    owner: str
+    tags: tuple[str, ...] = ()
+    album: str | None = None
+    words: str | None = None
+    formats: tuple[Format, ...] = ()
+    orientation: Orientation | None = None
+    min_width: int | None = None
+    max_width: int | None = None
+    min_height: int | None = None
+    max_height: int | None = None
+    min_bytes: int | None = None
+    max_bytes: int | None = None
+    uploaded_after: datetime | None = None
+    uploaded_before: datetime | None = None
+    sha256: str | None = None
+    states: tuple[State, ...] = (State.READY,)
+    limit: int = 50
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Newest first. ``next`` is the cursor of the page after this one; only ``None`` ends a listing."""
+
+    items: tuple[Image, ...]
+    next: str | None

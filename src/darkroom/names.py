@@ -1,0 +1,161 @@
+"""Every id, object key and public path is made and parsed here.
+
+Ids are ULID-shaped (https://github.com/ulid/spec, in lower case): 48 bits of milliseconds since 1970, then 80 bits
+from the system's secure source, 26 letters of Crockford's base 32. They sort by time, so "newest first by
+(uploaded_at, id)" is simply the order of ids, and they cannot be guessed, which is what makes a delivery address a
+secret as good as a key.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime, timedelta
+
+from darkroom.errors import InvalidRequest
+
+ID_LENGTH = 26
+RANDOM_BYTES = 10
+FIRST_ID = "0" * ID_LENGTH
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_MILLISECOND = 2**48 - 1
+
+FILENAME_MAX, TAG_MAX, TITLE_MAX = 255, 64, 500
+
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def new_id(now: datetime, randomness: bytes) -> str:
+    """Return the id of a thing made at ``now`` (aware), from ``RANDOM_BYTES`` bytes of ``randomness``."""
+    if len(randomness) != RANDOM_BYTES:
+        msg = f"an id takes {RANDOM_BYTES} random bytes, got {len(randomness)}"
+        raise ValueError(msg)
+    return _encode(milliseconds(now) << 80 | int.from_bytes(randomness))
+
+
+def milliseconds(moment: datetime) -> int:
+    """Whole milliseconds since 1970; integer arithmetic, so that making and reading an id agree to the last one."""
+    return max(0, min(_LAST_MILLISECOND, (moment - _EPOCH) // timedelta(milliseconds=1)))
+
+
+def moment_of(image_id: str) -> datetime:
+    """Return when the id was made, to the millisecond."""
+    number = 0
+    for letter in image_id:
+        number = number << 5 | _VALUES[letter]
+    return _EPOCH + timedelta(milliseconds=number >> 80)
+
+
+def first_id_at(moment: datetime) -> str:
+    """Return the smallest id that could have been made at or after ``moment``: the bound of a search by date."""
+    whole = milliseconds(moment)
+    if _EPOCH + timedelta(milliseconds=whole) < moment and whole < _LAST_MILLISECOND:
+        whole += 1
+    return _encode(whole << 80)
+
+
+def _encode(number: int) -> str:
+    letters = []
+    for _ in range(ID_LENGTH):
+        letters.append(_ALPHABET[number & 31])
+        number >>= 5
+    return "".join(reversed(letters))
+
+
+def is_id(text: str) -> bool:
+    """Tell whether ``text`` has the form of an id."""
+    return len(text) == ID_LENGTH and text[0] <= "7" and all(letter in _VALUES for letter in text)
+
+
+def original_key(image_id: str) -> str:
+    """Return where the original of an image lies in the upload bucket."""
+    return f"originals/{image_id}"
+
+
+def archive_key(image_id: str) -> str:
+    """Return where the original goes under the policy ``archive``."""
+    return f"archive/{image_id}"
+
+
+def parse_original_key(key: str) -> str | None:
+    """Return the image id of an original's key, or ``None`` for a key that is not ours."""
+    prefix, _, image_id = key.partition("/")
+    return image_id if prefix == "originals" and is_id(image_id) else None
+
+
+def asset_prefix(image_id: str) -> str:
+    """Return the one prefix under which everything public of an image lies; ends with a slash."""
+    return f"i/{image_id}/"
+
+
+def asset_key(image_id: str, variant: str, extension: str) -> str:
+    """Return the object key of a variant, which is its public path without the leading slash."""
+    return f"i/{image_id}/{variant}.{extension}"
+
+
+def default_key(variant: str, extension: str) -> str:
+    """Return the object key of the default image scaled like ``variant``."""
+    return f"default/{variant}.{extension}"
+
+
+def is_variant_name(text: str) -> bool:
+    """Tell whether ``text`` may name a recipe: 1 to 40 of ``a-z 0-9 -``, and not ``t``, which transformations own."""
+    return 0 < len(text) <= 40 and text != "t" and all(c in "abcdefghijklmnopqrstuvwxyz0123456789-" for c in text)
+
+
+def clean_filename(text: str) -> str:
+    """Return the base name of what a stranger called a file, fit to be shown and stored.
+
+    Raises ``InvalidRequest`` when nothing is left or more than ``FILENAME_MAX`` characters are.
+    """
+    base = text.replace("\\", "/").rsplit("/", 1)[-1]
+    cleaned = _clean(base)
+    if cleaned in {"", ".", ".."}:
+        msg = "filename is empty once folders and control characters are taken out; send a base name such as cat.jpg"
+        raise InvalidRequest(msg)
+    return _bounded(cleaned, "filename", FILENAME_MAX)
+
+
+def clean_tag(text: str) -> str:
+    """Return a tag or album name in NFC without control characters; raises ``InvalidRequest``."""
+    cleaned = _clean(text)
+    if not cleaned:
+        msg = "a tag or album is empty once control characters are taken out; leave it away or give it a name"
+        raise InvalidRequest(msg)
+    return _bounded(cleaned, "tag or album", TAG_MAX)
+
+
+def clean_tags(texts: tuple[str, ...] | list[str], limit: int) -> tuple[str, ...]:
+    """Return cleaned tags in their order, each once by its folded form; raises ``InvalidRequest`` over ``limit``."""
+    unique: dict[str, str] = {}
+    for text in texts:
+        tag = clean_tag(text)
+        unique.setdefault(fold(tag), tag)
+    if len(unique) > limit:
+        msg = f"tags: {len(unique)} are too many; an image takes at most {limit}"
+        raise InvalidRequest(msg)
+    return tuple(unique.values())
+
+
+def clean_title(text: str) -> str | None:
+    """Return a title, or ``None`` when nothing is left of it; raises ``InvalidRequest`` when too long."""
+    return _bounded(_clean(text), "title", TITLE_MAX) or None
+
+
+def fold(text: str) -> str:
+    """Return the form in which tags, albums and words are compared: NFC of the case-folded NFC text."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def _clean(text: str) -> str:
+    normal = unicodedata.normalize("NFC", text)
+    kept = (c for c in normal if c not in _BIDI and unicodedata.category(c) not in {"Cc", "Cs", "Zl", "Zp"})
+    return "".join(kept).strip()
+
+
+def _bounded(text: str, what: str, limit: int) -> str:
+    if len(text) > limit:
+        msg = f"{what} has {len(text)} characters; at most {limit} are kept, so shorten it"
+        raise InvalidRequest(msg)
+    return text

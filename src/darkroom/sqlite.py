@@ -1,0 +1,92 @@
+"""How every SQLite file of the service is opened: write-ahead log, fsync on commit, one connection a thread.
+
+Used by the adapters named ``sqlite.py``; they hold the SQL, this holds what they all must agree on.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from darkroom.errors import StorageFull, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BUSY_SECONDS = 10.0
+
+
+class Database:
+    """One SQLite file. Safe to share between threads and, opened anew in each, between processes."""
+
+    def __init__(self, path: Path, schema: str, *, version: int) -> None:
+        """Open ``path``, making it with ``schema`` when it is new.
+
+        Raises ``Unavailable`` when the file is of another ``version`` or cannot be opened.
+        """
+        self._path = path
+        self._threads = threading.local()
+        self._pid = os.getpid()
+        with self.write() as connection:
+            found = connection.execute("PRAGMA user_version").fetchone()[0]
+            if found == 0:
+                for statement in schema.split(";\n"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {version}")
+            elif found != version:
+                msg = f"{path.name} is of data format {found}, this program reads {version}; run the matching release"
+                raise Unavailable(msg, code="data-format")
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection for one or more reads."""
+        with self._translated():
+            yield self._connection()
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection inside a transaction that holds the write lock; durable when the block ends."""
+        with self._translated():
+            connection = self._connection()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection = getattr(self._threads, "connection", None)
+        if connection is not None:
+            connection.close()
+            del self._threads.connection
+
+    def _connection(self) -> sqlite3.Connection:
+        if os.getpid() != self._pid:  # a connection must not be carried over a fork
+            self._threads = threading.local()
+            self._pid = os.getpid()
+        connection: sqlite3.Connection | None = getattr(self._threads, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA temp_store = MEMORY")
+            self._threads.connection = connection
+        return connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+                msg = "the disk is full or failing; free some room and send the request again"
+                raise StorageFull(msg) from error
+            msg = f"the database {self._path.name} does not answer ({error}); try again"
+            raise Unavailable(msg) from error

@@ -1,0 +1,71 @@
+"""Port: an original in, facts and finished pictures out. What strangers sent is decoded only behind this port."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+if TYPE_CHECKING:
+    from darkroom.model import Facts, Format
+    from darkroom.transform.recipes import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What an original may be at most; the contract's defaults."""
+
+    bytes: int = 64 * 1024 * 1024
+    pixels: int = 100_000_000
+    """Width × height × frames."""
+    side: int = 32_767
+    frames: int = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What to make from an original: every slot of every recipe. ``focus`` is a point (0–1, 0–1) as a person sees it."""
+
+    recipes: tuple[Recipe, ...]
+    focus: tuple[float, float] | None = None
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """The finished bytes for one (recipe, format) pair, under the extension that negotiation will ask for.
+
+    ``format`` is what the bytes really are: a slot that cannot hold the picture (animation, alpha) holds the nearest
+    format. ``listed`` is false for a slot that repeats another one of its recipe.
+    """
+
+    variant: str
+    extension: str
+    format: Format
+    width: int
+    height: int
+    body: bytes
+    listed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """Everything made from one original: there is a slot for every (recipe, format) of the order."""
+
+    facts: Facts
+    slots: tuple[Slot, ...]
+
+
+class Transform(Protocol):
+    """Decodes once, makes every variant from that. No metadata of any kind is in a slot's bytes."""
+
+    def render(self, original: BinaryIO, order: Order) -> Rendered:
+        """Read ``original`` (a real file: ``fileno()`` works, read from its beginning) and make what ``order`` asks for.
+
+        Permanent: raises ``UnsupportedFormat``, ``UnreadableImage`` (damaged, truncated), ``TooManyPixels``,
+        ``TooLarge``. Transient: ``RenderFailed`` when the decoding process crashed, hung or ran over its limits.
+        """
+        ...
+
+    def close(self) -> None:
+        """Stop what was started; safe to call twice."""
+        ...
