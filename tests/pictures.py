@@ -1,0 +1,213 @@
+"""Pictures for tests, made on the spot: small, the same every time, telling apart which way up they are.
+
+Every function returns the bytes of a file. The scene is the same everywhere: top left red, top right green, bottom
+left blue, bottom right yellow, over a soft gradient; ``width`` and ``height`` are as a person sees it, so a picture
+with an ``orientation`` is stored turned and comes out upright only when the tag is obeyed.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+from typing import Any
+
+from PIL import ExifTags, Image, ImageCms, ImageDraw
+
+RED, GREEN, BLUE, YELLOW = (220, 40, 40), (40, 180, 60), (40, 60, 210), (235, 210, 50)
+"""The corners from the top left, row by row."""
+
+LATITUDE = 48.858370
+"""The place in ``camera_exif``: nothing that the service gives away may contain it."""
+
+_STORED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""How a picture is stored so that a viewer, obeying the EXIF orientation, sees it upright again."""
+
+
+def scene(width: int, height: int, *, alpha: bool = False, seed: int = 0) -> Image.Image:
+    """Return the scene; with ``alpha`` a clear disc in the middle; another ``seed`` moves a black dot (for frames)."""
+    picture = Image.new("RGB", (width, height))
+    draw = ImageDraw.Draw(picture)
+    middle_x, middle_y = width // 2, height // 2
+    draw.rectangle((0, 0, middle_x - 1, middle_y - 1), fill=RED)
+    draw.rectangle((middle_x, 0, width, middle_y - 1), fill=GREEN)
+    draw.rectangle((0, middle_y, middle_x - 1, height), fill=BLUE)
+    draw.rectangle((middle_x, middle_y, width, height), fill=YELLOW)
+    gradient = Image.linear_gradient("L").resize((width, height))
+    picture = Image.blend(picture, Image.merge("RGB", (gradient, gradient, gradient)), 0.15)
+    if seed:
+        dot_x = (seed * width // 10) % width
+        ImageDraw.Draw(picture).rectangle((dot_x, 0, dot_x + width // 10, height // 10), fill=(0, 0, 0))
+    if alpha:
+        mask = Image.new("L", (width, height), 255)
+        ImageDraw.Draw(mask).ellipse((width // 4, height // 4, 3 * width // 4, 3 * height // 4), fill=0)
+        picture.putalpha(mask)
+    return picture
+
+
+def photo(width: int, height: int, *, seed: int = 0) -> Image.Image:
+    """Return something with the statistics of a photograph: soft shapes, edges, texture on several scales, noise."""
+    generator = random.Random(seed)
+    picture = Image.new("RGB", (width, height), (110, 120, 130))
+    for cells, weight in ((3, 0.6), (12, 0.4), (48, 0.25), (192, 0.15)):
+        rows = max(1, cells * height // width)
+        noise = Image.frombytes("RGB", (cells, rows), generator.randbytes(cells * rows * 3))
+        picture = Image.blend(picture, noise.resize((width, height), Image.Resampling.BICUBIC), weight)
+    draw = ImageDraw.Draw(picture)
+    for _ in range(40):
+        x, y = generator.randrange(width), generator.randrange(height)
+        size = generator.randrange(2, 2 + width // 12)
+        draw.ellipse((x, y, x + size, y + size * 2 // 3), fill=tuple(generator.randbytes(3)))
+    grain = Image.frombytes("L", (width, height), generator.randbytes(width * height))
+    return Image.blend(picture, Image.merge("RGB", (grain, grain, grain)), 0.03)
+
+
+def camera_exif(*, orientation: int | None = None, place: bool = True) -> bytes:
+    """Return an EXIF block as a camera writes it, by default with the place where it stood."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "Brightbox"
+    exif[ExifTags.Base.Model] = "Brightbox One"
+    if orientation is not None:
+        exif[ExifTags.Base.Orientation] = orientation
+    inner = exif.get_ifd(ExifTags.IFD.Exif)
+    inner[ExifTags.Base.DateTimeOriginal] = "2024:05:17 09:31:02"
+    inner[ExifTags.Base.OffsetTimeOriginal] = "+02:00"
+    inner[ExifTags.Base.LensModel] = "Brightbox 26mm f/1.8"
+    inner[ExifTags.Base.ISOSpeedRatings] = 100
+    inner[ExifTags.Base.FNumber] = 1.8
+    inner[ExifTags.Base.ExposureTime] = 1 / 120
+    inner[ExifTags.Base.FocalLength] = 26.0
+    if place:
+        position = exif.get_ifd(ExifTags.IFD.GPSInfo)
+        position[ExifTags.GPS.GPSLatitudeRef] = "N"
+        position[ExifTags.GPS.GPSLatitude] = (48.0, 51.0, 30.132)
+        position[ExifTags.GPS.GPSLongitudeRef] = "E"
+        position[ExifTags.GPS.GPSLongitude] = (2.0, 17.0, 40.0)
+    return exif.tobytes()
+
+
+def srgb_profile() -> bytes:
+    """Return an ICC profile that is sRGB."""
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def encode(picture: Image.Image, kind: str, **options: Any) -> bytes:  # noqa: ANN401 # Pillow's writers take what they take
+    """Return ``picture`` as a file of Pillow's format ``kind``."""
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def _stored(picture: Image.Image, orientation: int | None, exif: bytes | None) -> tuple[Image.Image, dict[str, Any]]:
+    """Return the picture as it lies in the file, and the options that say so."""
+    if orientation is None:
+        return picture, {} if exif is None else {"exif": exif}
+    if orientation in _STORED:
+        picture = picture.transpose(_STORED[orientation])
+    tag = Image.Exif()
+    tag[ExifTags.Base.Orientation] = orientation
+    return picture, {"exif": tag.tobytes() if exif is None else exif}
+
+
+def jpeg(
+    width: int = 64,
+    height: int = 48,
+    *,
+    exif: bytes | None = None,
+    orientation: int | None = None,
+    mode: str = "RGB",
+    **options: Any,  # noqa: ANN401 # as encode
+) -> bytes:
+    """Return a JPEG; ``mode`` may be ``RGB``, ``L`` or ``CMYK``; with ``exif`` and ``orientation`` they must agree."""
+    picture, told = _stored(scene(width, height), orientation, exif)
+    return encode(picture.convert(mode), "JPEG", **{"quality": 92, **told, **options})
+
+
+def png(
+    width: int = 64,
+    height: int = 48,
+    *,
+    alpha: bool = False,
+    mode: str | None = None,
+    orientation: int | None = None,
+    exif: bytes | None = None,
+    **options: Any,  # noqa: ANN401 # as encode
+) -> bytes:
+    """Return a PNG; ``mode`` may be ``P``, ``L``, ``LA``, ``1`` or ``I;16`` (16-bit grey)."""
+    picture, told = _stored(scene(width, height, alpha=alpha), orientation, exif)
+    if mode == "I;16":
+        grey = picture.convert("L")
+        deep = bytes(byte for value in grey.tobytes() for byte in (value, value))
+        picture = Image.frombytes("I;16", grey.size, deep)
+    elif mode is not None:
+        picture = picture.convert(mode)
+    return encode(picture, "PNG", **told, **options)
+
+
+def webp(
+    width: int = 64,
+    height: int = 48,
+    *,
+    alpha: bool = False,
+    orientation: int | None = None,
+    exif: bytes | None = None,
+    **options: Any,  # noqa: ANN401 # as encode
+) -> bytes:
+    """Return a still WebP."""
+    picture, told = _stored(scene(width, height, alpha=alpha), orientation, exif)
+    return encode(picture, "WEBP", **told, **options)
+
+
+def animated_webp(
+    width: int = 64, height: int = 48, *, frames: int = 3, milliseconds: int = 80, loop: int = 0
+) -> bytes:
+    """Return an animated WebP whose frames differ; ``loop`` 0 is for ever."""
+    return _animated("WEBP", width, height, frames=frames, duration=milliseconds, loop=loop)
+
+
+def gif(width: int = 64, height: int = 48) -> bytes:
+    """Return a GIF of one frame."""
+    return encode(scene(width, height).quantize(64), "GIF")
+
+
+def animated_gif(
+    width: int = 64,
+    height: int = 48,
+    *,
+    frames: int = 3,
+    milliseconds: int | list[int] = 80,
+    loop: int | None = 0,
+) -> bytes:
+    """Return an animated GIF whose frames differ; ``loop`` 0 is for ever, ``None`` says nothing: once."""
+    told = {} if loop is None else {"loop": loop}
+    return _animated("GIF", width, height, frames=frames, duration=milliseconds, **told)
+
+
+def _animated(kind: str, width: int, height: int, *, frames: int, **options: Any) -> bytes:  # noqa: ANN401 # as encode
+    pictures = [scene(width, height, seed=number + 1) for number in range(frames)]
+    return encode(pictures[0], kind, save_all=True, append_images=pictures[1:], **options)
+
+
+def tiff(
+    width: int = 64, height: int = 48, *, pages: int = 1, orientation: int | None = None, mode: str = "RGB"
+) -> bytes:
+    """Return a TIFF; pages after the first are the same picture on its head."""
+    picture, _ = _stored(scene(width, height), orientation, None)
+    picture = picture.convert(mode)
+    told: dict[str, Any] = {} if orientation is None else {"tiffinfo": {ExifTags.Base.Orientation: orientation}}
+    if pages > 1:
+        told |= {"save_all": True, "append_images": [picture.rotate(180)] * (pages - 1)}
+    return encode(picture, "TIFF", **told)
+
+
+def avif(width: int = 64, height: int = 48, *, alpha: bool = False, exif: bytes | None = None) -> bytes:
+    """Return an AVIF."""
+    told = {} if exif is None else {"exif": exif}
+    return encode(scene(width, height, alpha=alpha), "AVIF", speed=10, quality=80, **told)
