@@ -1,0 +1,237 @@
+"""Every setting, declared once: its default, its bounds, one sentence. Read from the environment once, at start.
+
+``docs/settings.md`` is generated from here (``make docs``).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import (
+    AnyHttpUrl,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from darkroom.errors import BadConfiguration
+from darkroom.model import OriginalPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PREFIX = "DARKROOM_"
+
+CLIENT_VARIABLES = frozenset({"DARKROOM_SERVER", "DARKROOM_KEY"})
+"""What the command line reads as a client of a running service; no settings of the service itself."""
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+
+_URL: TypeAdapter[AnyHttpUrl] = TypeAdapter(AnyHttpUrl)
+_MEBIBYTE = 1024 * 1024
+
+
+class Settings(BaseModel):
+    """The settings of the one-machine deployment. Each is the environment variable ``DARKROOM_`` + its name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every network.")
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    data: Path = Field(Path("data"), description="Folder where everything the service keeps lies.")
+    public_url: str = Field(
+        "", description="How people reach the API, e.g. https://images.example; empty: http://HOST:PORT."
+    )
+    assets_url: str = Field(
+        "", description="How readers reach delivered pictures (a CDN's address, say); empty: the same as PUBLIC_URL."
+    )
+    keys: bool = Field(
+        default=True, description="Ask callers for an API key; false serves the one owner `local`, on loopback only."
+    )
+    allowed_origins: tuple[str, ...] = Field(
+        (), description="Origins whose pages may call `/v1` and the upload door, separated by commas."
+    )
+    workers: int = Field(2, ge=1, le=64, description="Processes that answer HTTP.")
+    render_workers: int = Field(
+        0, ge=0, le=64, description="Jailed processes that decode and encode; 0: one for each processor."
+    )
+    render_seconds: float = Field(60.0, ge=1, le=900, description="Longest time one image may take to render.")
+    render_memory_bytes: int = Field(
+        2048 * _MEBIBYTE, ge=256 * _MEBIBYTE, description="Most memory one jailed process may take."
+    )
+    render_recycle: int = Field(
+        200, ge=1, description="Images after which a jailed process is replaced by a fresh one."
+    )
+    jail_layers: tuple[str, ...] = Field(
+        (), description="Layers of the jail without which the service refuses to start, separated by commas."
+    )
+    attempts: int = Field(5, ge=1, le=20, description="Tries an event is given before its image is marked failed.")
+    recipes: Path | None = Field(None, description="TOML file of named variants; empty: large, medium and small.")
+    default_image: Path | None = Field(
+        None, description="Picture served where there is none; empty: the one that comes with the service."
+    )
+    originals: OriginalPolicy = Field(
+        OriginalPolicy.DELETE, description="What becomes of an original once its variants are made."
+    )
+    max_upload_bytes: int = Field(64 * _MEBIBYTE, ge=1, description="Longest file by ticket, in bytes.")
+    max_post_bytes: int = Field(4 * _MEBIBYTE, ge=1, description="Longest file by `POST /v1/images`, in bytes.")
+    max_pixels: int = Field(100_000_000, ge=1, description="Most pixels of an original over all its frames.")
+    max_side: int = Field(32_767, ge=1, le=65_535, description="Longest side of an original, in pixels.")
+    max_frames: int = Field(1_000, ge=1, description="Most frames of an animated original.")
+    max_tags: int = Field(50, ge=0, le=500, description="Most tags of one image.")
+    max_simultaneous_uploads: int = Field(
+        64, ge=1, description="Bodies one HTTP process receives at a time; more are answered 503."
+    )
+    ticket_seconds: int = Field(900, ge=10, le=900, description="Life of an upload ticket.")
+    idle_seconds: float = Field(20.0, ge=0.1, description="Longest silence within an upload before it is given up.")
+    minimum_upload_rate: int = Field(
+        1024, ge=1, description="Slowest upload that is still waited for, in bytes a second over its whole length."
+    )
+    browser_seconds: int = Field(86_400, ge=0, description="How long a browser keeps a delivered picture.")
+    edge_seconds: int = Field(31_536_000, ge=0, description="How long a CDN keeps a delivered picture.")
+    miss_seconds: int = Field(10, ge=0, le=3600, description="How long anybody keeps the default image.")
+    hot_cache_bytes: int = Field(
+        128 * _MEBIBYTE, ge=0, description="Memory each HTTP process may use for pictures that are asked for often."
+    )
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="Loopback port that answers `/metrics` without a key; 0: only with an admin key."
+    )
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
+
+    @field_validator("allowed_origins", "jail_layers", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("public_url", "assets_url")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        if value:
+            _URL.validate_python(value)
+        return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and _URL.validate_python(origin).path not in {None, "/"}:
+                msg = f"{origin} has a path; an origin is scheme, host and port only"
+                raise ValueError(msg)
+        return tuple(origin.rstrip("/") for origin in value)
+
+    @model_validator(mode="after")
+    def _keyless_only_on_loopback(self) -> Self:
+        if not self.keys and self.host not in LOOPBACK_HOSTS:
+            msg = f"{PREFIX}KEYS=false serves anybody who can connect, so {PREFIX}HOST must be a loopback address"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """The address of the API, without a slash at its end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def delivery_url(self) -> str:
+        """The address under which ``/i/`` lies, without a slash at its end."""
+        return (self.assets_url or self.base_url).rstrip("/")
+
+    @property
+    def processors(self) -> int:
+        """How many jailed processes to run."""
+        return self.render_workers or len(os.sched_getaffinity(0))
+
+
+def load(**overrides: object) -> Settings:
+    """Read the settings from the environment; ``overrides`` (of a command line) win over it.
+
+    Raises ``BadConfiguration`` naming the variable that is wrong, or unknown.
+    """
+    return from_mapping(os.environ, **overrides)
+
+
+def from_mapping(environment: Mapping[str, str], **overrides: object) -> Settings:
+    """Read the settings from ``environment`` instead of the process's own; as ``load``."""
+    known = set(Settings.model_fields)
+    values: dict[str, object] = {}
+    for variable, text in environment.items():
+        if not variable.startswith(PREFIX) or variable in CLIENT_VARIABLES:
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name not in known:
+            msg = f"{variable} is no setting of Darkroom; docs/settings.md lists them all"
+            raise BadConfiguration(msg)
+        if text:
+            values[name] = text
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise BadConfiguration(_sentence(error)) from error
+
+
+def hand_over(settings: Settings) -> None:
+    """Write the settings into this process's environment, so that the processes it starts ``load`` the same ones."""
+    os.environ.update(environment_of(settings))
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the settings as environment variables: ``from_mapping`` of them gives equal settings."""
+    return dict(_variables(settings))
+
+
+def clean_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment without any setting: what a process that needs none is started with."""
+    source = os.environ if environment is None else environment
+    return {name: value for name, value in source.items() if not name.startswith(PREFIX)}
+
+
+def _variables(settings: Settings) -> Iterator[tuple[str, str]]:
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if value is None:
+            continue
+        text = ",".join(value) if isinstance(value, tuple) else str(value)
+        yield f"{PREFIX}{name.upper()}", text
+
+
+def _sentence(error: ValidationError) -> str:
+    sentences = []
+    for problem in error.errors():
+        where = "".join(f"{PREFIX}{str(part).upper()}: " for part in problem["loc"][:1])
+        sentences.append(where + problem["msg"].removeprefix("Value error, "))
+    return "; ".join(sentences)
+
+
+def table() -> str:
+    """Return ``docs/settings.md``."""
+    rows = [
+        "# Settings",
+        "",
+        "Every setting is an environment variable, read once when the service starts; a wrong or unknown one stops the",
+        "start and is named. This page is generated from `src/darkroom/settings.py` by `make docs`.",
+        "",
+        "| variable | default | bounds | meaning |",
+        "|---|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        shown = ",".join(default) if isinstance(default, tuple) else "" if default is None else str(default)
+        bounds = " ".join(_bounds(field.metadata))
+        rows.append(f"| `{PREFIX}{name.upper()}` | {f'`{shown}`' if shown else ''} | {bounds} | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+def _bounds(metadata: list[Any]) -> Iterator[str]:
+    for bound in metadata:
+        for attribute, sign in (("ge", "≥"), ("le", "≤")):
+            value = getattr(bound, attribute, None)
+            if value is not None:
+                yield f"{sign} {value:,}".replace(",", " ")
