@@ -163,6 +163,8 @@ class Image:
     promised_bytes: int = 0
     """How long the original was said to be when the upload was opened."""
     promised_sha256: str | None = None
+    from_rendition: bool = False
+    """What lies under the original's key is a kept variant, put there to be worked on because the original is gone."""
     facts: Facts | None = None
     variants: tuple[Variant, ...] = ()
     error: Failure | None = None

@@ -23,7 +23,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What to make from an original: every slot of every recipe. ``focus`` is a point (0–1, 0–1) as a person sees it."""
+    """What to make from an original: every slot of every recipe.
+
+    ``focus`` is a point, from the left and from the top (0–1), as a person sees the picture.
+    """
 
     recipes: tuple[Recipe, ...]
     focus: tuple[float, float] | None = None
@@ -55,11 +58,19 @@ class Rendered:
     slots: tuple[Slot, ...]
 
 
+class Inspect(Protocol):
+    """Reads a file's header, without decoding a pixel, so that what cannot work is refused while the uploader waits."""
+
+    def __call__(self, original: BinaryIO) -> tuple[int, int]:
+        """Return width and height in pixels as the header says. Raises ``UnsupportedFormat`` or ``UnreadableImage``."""
+        ...
+
+
 class Transform(Protocol):
     """Decodes once, makes every variant from that. No metadata of any kind is in a slot's bytes."""
 
     def render(self, original: BinaryIO, order: Order) -> Rendered:
-        """Read ``original`` (a real file: ``fileno()`` works, read from its beginning) and make what ``order`` asks for.
+        """Read ``original`` (a real file: ``fileno()`` works), from its beginning, and make what ``order`` asks for.
 
         Permanent: raises ``UnsupportedFormat``, ``UnreadableImage`` (damaged, truncated), ``TooManyPixels``,
         ``TooLarge``. Transient: ``RenderFailed`` when the decoding process crashed, hung or ran over its limits.
@@ -69,3 +80,15 @@ class Transform(Protocol):
     def close(self) -> None:
         """Stop what was started; safe to call twice."""
         ...
+
+
+class Elsewhere:
+    """The transform of a process that never decodes: those that answer HTTP leave it to the ones that take events."""
+
+    def render(self, original: BinaryIO, order: Order) -> Rendered:  # noqa: ARG002  # the port's signature
+        """Refuse: reaching this is a mistake in the wiring."""
+        msg = "this process does not decode; events are handled by another one"
+        raise RuntimeError(msg)
+
+    def close(self) -> None:
+        """Nothing was started."""

@@ -1,0 +1,616 @@
+"""The diagram as a dataclass: a field for each box, a method for each thing a person or an event can ask."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import logging
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, BinaryIO
+
+from darkroom import figures as f
+from darkroom import names
+from darkroom.errors import (
+    AlreadyExists,
+    InvalidRequest,
+    NotFound,
+    OriginalDeleted,
+    Refused,
+    TooLarge,
+    TooManyPixels,
+    UnsupportedFormat,
+    VersionMoved,
+)
+from darkroom.events import ImageDeleted, ObjectCreated
+from darkroom.model import Facts, Failure, Format, Image, Original, OriginalPolicy, State, Variant
+from darkroom.transform import Limits, Order
+from darkroom.transform.recipes import Fit
+from darkroom.transform.sniff import HEAD_BYTES, sniff
+from darkroom.uploads import Promise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from darkroom.bucket import Bucket, Stat
+    from darkroom.catalog import Catalog
+    from darkroom.edge import Purges
+    from darkroom.events import Event, Queue
+    from darkroom.figures import Figures
+    from darkroom.model import Page, Query
+    from darkroom.transform import Inspect, Rendered, Transform
+    from darkroom.transform.recipes import Recipe
+    from darkroom.uploads import Ticket, Tickets
+
+log = logging.getLogger("darkroom.images")
+
+ERASE_AGAIN_SECONDS = 15.0
+"""An erasure is promised to the queue before it is begun, this far ahead: if the process dies in between, the queue
+finishes it."""
+
+CLAIM_LIFE = timedelta(hours=24)
+"""How long an ``Idempotency-Key`` is remembered (the contract's 24 hours)."""
+
+EDIT_SECONDS = 10.0
+"""How long an edit without a version goes on trying while others write in between."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the operator has decided, as far as the core has to know."""
+
+    originals: OriginalPolicy = OriginalPolicy.DELETE
+    limits: Limits = Limits()
+    max_post_bytes: int = 4 * 1024 * 1024
+    max_tags: int = 50
+    ticket_life: timedelta = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """What an uploader says of a file, already cleaned: see ``Service.upload``."""
+
+    filename: str
+    bytes: int
+    content_type: str
+    sha256: str | None
+    tags: tuple[str, ...]
+    album: str | None
+    title: str | None
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same request: what an ``Idempotency-Key`` is bound to."""
+        return hashlib.sha256(repr(dataclasses.astuple(self)).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unset:
+    """A member of an edit that was not given (``None`` means: take it away)."""
+
+
+UNSET = Unset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """What a person wants changed. ``tags`` replaces all of them; ``add_tags`` and ``remove_tags`` are sets."""
+
+    title: str | Unset | None = UNSET
+    album: str | Unset | None = UNSET
+    tags: tuple[str, ...] | Unset = UNSET
+    add_tags: tuple[str, ...] = ()
+    remove_tags: tuple[str, ...] = ()
+    focus: tuple[float, float] | Unset | None = UNSET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One way to fill these fields is a deployment; nothing in here knows which one it is in."""
+
+    catalog: Catalog
+    uploads: Bucket
+    assets: Bucket
+    tickets: Tickets
+    queue: Queue
+    transform: Transform
+    inspect: Inspect
+    purges: Purges
+    figures: Figures
+    recipes: tuple[Recipe, ...]
+    rules: Rules
+    clock: Callable[[], datetime]
+    """Returns the aware time of now."""
+    randomness: Callable[[int], bytes]
+    """Returns that many bytes of the system's secure source."""
+
+    # ------------------------------------------------------------------ upload
+
+    def upload(
+        self,
+        *,
+        filename: str,
+        length: int,
+        content_type: str | None = None,
+        sha256: str | None = None,
+        tags: tuple[str, ...] = (),
+        album: str | None = None,
+        title: str | None = None,
+    ) -> Upload:
+        """Check what an uploader says and return it cleaned. Raises ``InvalidRequest``, ``TooLarge``."""
+        if length < 1:
+            msg = "bytes must be at least 1; an empty file is no image"
+            raise InvalidRequest(msg)
+        if length > self.rules.limits.bytes:
+            msg = f"the file has {length} bytes; at most {self.rules.limits.bytes} are accepted"
+            raise TooLarge(msg)
+        cleaned = names.clean_filename(filename)
+        return Upload(
+            filename=cleaned,
+            bytes=length,
+            content_type=_media_type(content_type, cleaned),
+            sha256=None if sha256 is None else _checksum(sha256),
+            tags=names.clean_tags(tags, self.rules.max_tags),
+            album=names.clean_tag(album) if album else None,
+            title=names.clean_title(title) if title else None,
+        )
+
+    def open_upload(self, owner: str, upload: Upload, *, idempotency_key: str | None = None) -> tuple[Image, Ticket]:
+        """Begin an upload by ticket: return the awaiting image and permission to put exactly its bytes.
+
+        The same key and request give the same answer. Raises ``Conflict`` for a key used for another request.
+        """
+        image = self._begin(owner, upload, State.AWAITING, upload.fingerprint, idempotency_key)
+        promise = Promise(
+            key=names.original_key(image.id),
+            bytes=upload.bytes,
+            content_type=upload.content_type,
+            sha256=upload.sha256,
+            expires_at=image.uploaded_at + self.rules.ticket_life,
+        )
+        return image, self.tickets.issue(promise)
+
+    def receive(self, owner: str, upload: Upload, body: Path, *, idempotency_key: str | None = None) -> Image:
+        """Take a small file that is here already (``body`` is taken over) and return its image, being processed.
+
+        What is no image is refused at once: raises ``UnsupportedFormat``, ``UnreadableImage``, ``TooManyPixels``,
+        ``TooLarge``, ``Conflict``, ``StorageFull``.
+        """
+        self._refuse_at_once(upload, body)
+        image = self._begin(owner, upload, State.PROCESSING, f"{upload.fingerprint} received", idempotency_key)
+        if image.state is not State.PROCESSING:
+            return image
+        try:
+            self.uploads.put(names.original_key(image.id), body, content_type=upload.content_type, create_only=True)
+        except AlreadyExists:
+            log.info("upload repeated", extra={"image": image.id})
+        except Exception:
+            self.catalog.forget(image.id)
+            raise
+        self.figures.add(f.RECEIVED_BYTES, upload.bytes, door="post")
+        return image
+
+    def _refuse_at_once(self, upload: Upload, body: Path) -> None:
+        if upload.bytes > self.rules.max_post_bytes:
+            msg = (
+                f"the file has {upload.bytes} bytes; at most {self.rules.max_post_bytes} are accepted here, "
+                "more through POST /v1/uploads"
+            )
+            raise TooLarge(msg)
+        limits = self.rules.limits
+        with body.open("rb") as file:
+            if sniff(file.read(HEAD_BYTES)) is None:
+                raise UnsupportedFormat(NOT_AN_IMAGE)
+            file.seek(0)
+            width, height = self.inspect(file)
+        if width > limits.side or height > limits.side or width * height > limits.pixels:
+            msg = (
+                f"the picture is {width}×{height}; at most {limits.side} a side and {limits.pixels} pixels are accepted"
+            )
+            raise TooManyPixels(msg)
+
+    def _begin(self, owner: str, upload: Upload, state: State, fingerprint: str, idempotency_key: str | None) -> Image:
+        now = self.clock()
+        image_id = names.new_id(now, self.randomness(names.RANDOM_BYTES))
+        if idempotency_key is not None:
+            image_id = self.catalog.claim(
+                owner, idempotency_key, image_id=image_id, fingerprint=fingerprint, now=now, until=now + CLAIM_LIFE
+            )
+        image = Image(
+            id=image_id,
+            owner=owner,
+            state=state,
+            filename=upload.filename,
+            uploaded_at=names.moment_of(image_id),
+            title=upload.title,
+            album=upload.album,
+            tags=upload.tags,
+            promised_bytes=upload.bytes,
+            promised_sha256=upload.sha256,
+        )
+        try:
+            self.catalog.create(image)
+        except AlreadyExists:
+            return self.image(owner, image_id)
+        return image
+
+    # ------------------------------------------------------------------ look, change, remove
+
+    def image(self, owner: str, image_id: str) -> Image:
+        """Return an image of this owner. Raises ``NotFound``."""
+        image = self.catalog.get(image_id)
+        if image is None or image.state is State.DELETED or image.owner != owner:
+            msg = "there is no image of this id"
+            raise NotFound(msg)
+        return image
+
+    def state_of(self, image_id: str) -> State | None:
+        """Return what delivery says of a missing picture's image: its state, or ``None`` when there is no image."""
+        image = self.catalog.get(image_id)
+        return None if image is None or image.state is State.DELETED else image.state
+
+    def search(self, query: Query) -> Page:
+        """Return one page of an owner's images. Raises ``InvalidRequest`` for a cursor of another search."""
+        return self.catalog.search(query)
+
+    def original(self, owner: str, image_id: str) -> tuple[Image, Stat, BinaryIO]:
+        """Open the original for reading; the caller closes it. Raises ``NotFound``, ``OriginalDeleted``."""
+        image = self.image(owner, image_id)
+        if image.original is Original.KEPT:
+            for key in (names.original_key(image_id), names.archive_key(image_id)):
+                try:
+                    stat, file = self.uploads.open(key)
+                except NotFound:
+                    continue
+                return image, stat, file
+            if image.state is State.AWAITING:
+                msg = "the original has not arrived yet; send it to the ticket's url first"
+                raise NotFound(msg)
+        raise OriginalDeleted(ORIGINAL_GONE)
+
+    def edit(self, owner: str, image_id: str, edit: Edit, *, version: int | None = None) -> Image:
+        """Change what a person said of an image; without ``version`` it is tried again when others write in between.
+
+        Raises ``NotFound``, ``InvalidRequest``, ``VersionMoved`` when ``version`` is not the stored one any more.
+        """
+        deadline = time.monotonic() + EDIT_SECONDS
+        while True:
+            image = self.image(owner, image_id)
+            if version is not None and image.version != version:
+                msg = f"the image is at version {image.version}, not {version}; read it again and decide again"
+                raise VersionMoved(msg)
+            changed = self._edited(image, edit)
+            if changed == image:
+                return image
+            try:
+                stored = self.catalog.replace(changed, version=image.version)
+            except VersionMoved:
+                if version is not None or time.monotonic() > deadline:
+                    raise
+                continue
+            if stored.generation != image.generation:
+                self._ask_for_render(stored)
+            return stored
+
+    def _edited(self, image: Image, edit: Edit) -> Image:
+        changes: dict[str, object] = {}
+        if not isinstance(edit.title, Unset):
+            changes["title"] = names.clean_title(edit.title) if edit.title else None
+        if not isinstance(edit.album, Unset):
+            changes["album"] = names.clean_tag(edit.album) if edit.album else None
+        tags = image.tags if isinstance(edit.tags, Unset) else edit.tags
+        removed = {names.fold(names.clean_tag(tag)) for tag in edit.remove_tags}
+        kept = [tag for tag in [*tags, *edit.add_tags] if names.fold(names.clean_tag(tag)) not in removed]
+        changes["tags"] = names.clean_tags(kept, self.rules.max_tags)
+        if not isinstance(edit.focus, Unset) and edit.focus != image.focus:
+            if edit.focus is not None and not all(0.0 <= part <= 1.0 for part in edit.focus):
+                msg = "focus must be two numbers from 0 to 1, [from the left, from the top]"
+                raise InvalidRequest(msg)
+            changes["focus"] = edit.focus
+            if self._crops_by_focus and image.original is Original.KEPT and image.state is not State.AWAITING:
+                changes |= {"state": State.PROCESSING, "generation": image.generation + 1}
+        return dataclasses.replace(image, **changes)  # type: ignore[arg-type]  # names and types are those above
+
+    @property
+    def _crops_by_focus(self) -> bool:
+        return any(recipe.fit is Fit.COVER and recipe.gravity == "center" for recipe in self.recipes)
+
+    def reprocess(self, owner: str, image_id: str, *, from_rendition: bool = False) -> Image:
+        """Make all variants anew, from the original or, if that is gone and it is allowed, from the best variant kept.
+
+        Raises ``NotFound``, ``OriginalDeleted``, ``VersionMoved``.
+        """
+        image = self.image(owner, image_id)
+        if image.state is State.AWAITING:
+            raise NotFound("the original has not arrived yet; send it to the ticket's url first")
+        use_rendition = image.original is Original.DELETED
+        if use_rendition and not (from_rendition and image.variants):
+            raise OriginalDeleted(ORIGINAL_GONE)
+        stored = self.catalog.replace(
+            dataclasses.replace(
+                image,
+                state=State.PROCESSING,
+                generation=image.generation + 1,
+                error=None,
+                from_rendition=use_rendition,
+            ),
+            version=image.version,
+        )
+        if use_rendition:
+            best = self.assets.get(_best_rendition(image.variants).key)
+            self.uploads.put(names.original_key(image_id), best.body, content_type=best.content_type)
+        else:
+            self._ask_for_render(stored)
+        return stored
+
+    def _ask_for_render(self, image: Image) -> None:
+        for key in (names.original_key(image.id), names.archive_key(image.id)):
+            try:
+                stat = self.uploads.stat(key)
+            except NotFound:
+                continue
+            self.queue.publish(ObjectCreated(key=key, etag=stat.etag))
+            return
+        raise OriginalDeleted(ORIGINAL_GONE)
+
+    def delete(self, owner: str, image_id: str) -> None:
+        """Remove an image and everything made from it: when it returns, nothing of it is answered any more.
+
+        Raises ``NotFound``.
+        """
+        image = self.image(owner, image_id)
+        self.queue.publish(ImageDeleted(image_id=image_id), delay_seconds=ERASE_AGAIN_SECONDS)
+        while True:
+            tombstone = Image(
+                id=image.id,
+                owner=image.owner,
+                state=State.DELETED,
+                filename="",
+                uploaded_at=image.uploaded_at,
+                original=Original.DELETED,
+                deleted_at=self.clock(),
+            )
+            try:
+                self.catalog.replace(tombstone, version=image.version)
+                break
+            except VersionMoved:
+                image = self.image(owner, image_id)
+        self._erase(image_id)
+        log.info("image deleted", extra={"image": image_id, "owner": owner})
+
+    def _erase(self, image_id: str) -> None:
+        self.uploads.delete(names.original_key(image_id))
+        self.uploads.delete(names.archive_key(image_id))
+        self._retract(image_id, keep=frozenset())
+        self.purges.purge(image_id)
+
+    def _retract(self, image_id: str, *, keep: frozenset[str]) -> None:
+        for stat in list(self.assets.list(names.asset_prefix(image_id))):
+            if stat.key not in keep:
+                self.assets.delete(stat.key)
+
+    def check(self) -> None:
+        """Return when catalog and buckets answer; raises ``Unavailable`` with the reason."""
+        self.catalog.check()
+        self.uploads.check()
+        self.assets.check()
+
+    # ------------------------------------------------------------------ what events ask
+
+    def handle(self, event: Event) -> None:
+        """Do what an event asks.
+
+        Returning means it is done, also when there was nothing to do; any exception means: not now, again later.
+        """
+        match event:
+            case ObjectCreated():
+                self.object_created(event)
+            case ImageDeleted():
+                self.image_deleted(event)
+
+    def image_deleted(self, event: ImageDeleted) -> None:
+        """Finish the erasure of a tombstone."""
+        image = self.catalog.get(event.image_id)
+        if image is not None and image.state is State.DELETED:
+            self._erase(event.image_id)
+
+    def object_created(self, event: ObjectCreated) -> None:
+        """Turn an original that has arrived into a ready image, or into a failed one with a reason.
+
+        The steps are those of ``docs/architecture.md``. Killed anywhere, the same event ends the work later.
+        """
+        image_id = event.key.rpartition("/")[2]
+        image = self.catalog.get(image_id) if names.is_id(image_id) else None
+        if image is None:
+            log.warning("object without image", extra={"key": event.key})
+            return
+        if image.state is State.DELETED:
+            self._erase(image_id)
+            return
+        if image.state is State.READY:
+            if event.etag == image.original_etag:
+                self._dispose_of_original(image, event.key)
+            else:
+                self.uploads.delete(event.key)
+                log.warning("upload replayed", extra={"image": image_id})
+            return
+        began = time.monotonic()
+        try:
+            stat, original = self.uploads.open(event.key)
+            with original:
+                rendered = self._rendered(image, stat, original)
+        except NotFound:  # a store may lag behind its event; when it never catches up, the last try says so
+            raise
+        except Refused as refusal:
+            self._fail(image, Failure(code=refusal.code, detail=refusal.detail), began)
+            return
+        self._finish(image, event, rendered, began)
+
+    def _rendered(self, image: Image, stat: Stat, original: BinaryIO) -> Rendered:
+        if stat.bytes > self.rules.limits.bytes:
+            msg = f"the file has {stat.bytes} bytes; at most {self.rules.limits.bytes} are accepted"
+            raise TooLarge(msg)
+        if sniff(original.read(HEAD_BYTES)) is None:
+            raise UnsupportedFormat(NOT_AN_IMAGE)
+        original.seek(0)
+        order = Order(recipes=self.recipes, focus=image.focus, limits=self.rules.limits)
+        return self.transform.render(original, order)
+
+    def _finish(self, image: Image, event: ObjectCreated, rendered: Rendered, began: float) -> None:
+        shelved = []
+        for slot in rendered.slots:
+            key = names.asset_key(image.id, slot.variant, slot.extension)
+            self.assets.put(key, slot.body, content_type=slot.format.content_type)
+            shelved.append((key, slot))
+        variants = tuple(
+            Variant(
+                name=slot.variant,
+                format=slot.format,
+                width=slot.width,
+                height=slot.height,
+                bytes=len(slot.body),
+                key=key,
+            )
+            for key, slot in shelved
+            if slot.listed
+        )
+        stored = self._commit(image, event, rendered.facts, variants)
+        if stored is None:
+            return
+        if image.generation > 1:
+            self._retract(image.id, keep=frozenset(key for key, _ in shelved))
+            self.purges.purge(image.id)
+        self._dispose_of_original(stored, event.key)
+        seconds = time.monotonic() - began
+        source = rendered.facts.source
+        self.figures.add(f.TRANSFORMS, format=source.format, outcome="ready")
+        self.figures.time(f.TRANSFORM_SECONDS, seconds, outcome="ready")
+        for _, slot in shelved:
+            self.figures.add(f.VARIANT_BYTES, len(slot.body), format=slot.format)
+        log.info(
+            "image ready",
+            extra={
+                "image": image.id,
+                "owner": image.owner,
+                "format": source.format,
+                "width": source.width,
+                "height": source.height,
+                "bytes": source.bytes,
+                "variant_bytes": sum(len(slot.body) for _, slot in shelved),
+                "seconds": round(seconds, 3),
+            },
+        )
+
+    def _commit(self, image: Image, event: ObjectCreated, facts: Facts, variants: tuple[Variant, ...]) -> Image | None:
+        """The one commit point: the moment search can see it. ``None`` when the image is gone or asked for anew."""
+        while True:
+            current = self.catalog.get(image.id)
+            if current is None or current.state is State.DELETED:
+                self._erase(image.id)
+                return None
+            if current.generation != image.generation:
+                log.info("render superseded", extra={"image": image.id})
+                return None
+            kept = self.rules.originals is not OriginalPolicy.DELETE and not current.from_rendition
+            if current.from_rendition and current.facts is not None:
+                facts = dataclasses.replace(facts, source=current.facts.source, exif=current.facts.exif)
+            ready = dataclasses.replace(
+                current,
+                state=State.READY,
+                facts=facts,
+                variants=variants,
+                error=None,
+                original=Original.KEPT if kept else Original.DELETED,
+                original_etag=event.etag,
+                from_rendition=False,
+            )
+            try:
+                return self.catalog.replace(ready, version=current.version)
+            except (VersionMoved, NotFound):
+                continue
+
+    def _dispose_of_original(self, image: Image, key: str) -> None:
+        if image.original is Original.DELETED:
+            self.uploads.delete(key)
+        elif self.rules.originals is OriginalPolicy.ARCHIVE and key != names.archive_key(image.id):
+            stat, file = self.uploads.open(key)
+            with file:
+                self.uploads.put(names.archive_key(image.id), file.read(), content_type="application/octet-stream")
+            self.uploads.delete(stat.key)
+
+    def _fail(self, image: Image, failure: Failure, began: float) -> None:
+        while True:
+            current = self.catalog.get(image.id)
+            if current is None or current.generation != image.generation:
+                return
+            if current.state in {State.READY, State.DELETED}:  # another delivery of the event was luckier, or a person
+                return
+            try:
+                self.catalog.replace(
+                    dataclasses.replace(current, state=State.FAILED, error=failure), version=current.version
+                )
+                break
+            except (VersionMoved, NotFound):
+                continue
+        seconds = time.monotonic() - began
+        self.figures.add(f.TRANSFORMS, format="unknown", outcome=failure.code)
+        self.figures.time(f.TRANSFORM_SECONDS, seconds, outcome="failed")
+        log.warning(
+            "image failed",
+            extra={"image": image.id, "owner": image.owner, "code": failure.code, "detail": failure.detail},
+        )
+
+    def give_up(self, event: Event, reason: str) -> None:
+        """The last try has failed: say so where the uploader looks. The event itself is buried by whoever holds it."""
+        if isinstance(event, ObjectCreated):
+            image_id = event.key.rpartition("/")[2]
+            image = self.catalog.get(image_id) if names.is_id(image_id) else None
+            if image is not None and image.state not in {State.READY, State.DELETED}:
+                detail = (
+                    f"processing was tried several times without success ({reason}); reprocess it or upload it again"
+                )
+                self._fail(image, Failure(code="gave-up", detail=detail), time.monotonic())
+
+
+NOT_AN_IMAGE = "the bytes are no picture this service reads; send JPEG, PNG, WebP, GIF, TIFF, AVIF or HEIC"
+ORIGINAL_GONE = "the original was removed after processing, as this service is set up; the variants are still there"
+
+_TYPE_OF_EXTENSION = {
+    **{kind.extension: kind.content_type for kind in Format},
+    "jpeg": "image/jpeg",
+    "tiff": "image/tiff",
+    "heif": "image/heic",
+}
+_TOKEN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789!#$&-^_.+")
+
+
+def _media_type(claimed: str | None, filename: str) -> str:
+    """Return the media type an upload goes by: a claim only, what the bytes are is looked at later."""
+    if not claimed:
+        extension = filename.rpartition(".")[2].lower()
+        return _TYPE_OF_EXTENSION.get(extension, "application/octet-stream")
+    kind, slash, subtype = claimed.strip().lower().partition("/")
+    if not (slash and kind and subtype and len(claimed) <= 100 and _TOKEN.issuperset(kind + subtype)):
+        msg = "content_type must be a media type without parameters, such as image/jpeg; or leave it away"
+        raise InvalidRequest(msg)
+    return f"{kind}/{subtype}"
+
+
+def _checksum(text: str) -> str:
+    lowered = text.lower()
+    if len(lowered) != 64 or not frozenset("0123456789abcdef").issuperset(lowered):
+        msg = "sha256 must be 64 hexadecimal digits"
+        raise InvalidRequest(msg)
+    return lowered
+
+
+def _best_rendition(variants: tuple[Variant, ...]) -> Variant:
+    """Return the largest variant, and of equal ones the one that is not AVIF, which is slower to decode."""
+    return max(variants, key=lambda variant: (variant.width * variant.height, variant.format is not Format.AVIF))
+
+
+def utc_now() -> datetime:
+    """Return the aware time of now: the clock of every deployment."""
+    return datetime.now(UTC)
