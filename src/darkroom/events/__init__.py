@@ -1,4 +1,4 @@
-"""Port: what happened and still has to be worked on. An event is delivered at least once, and then settled or buried."""
+"""Port: what happened and still has to be worked on. An event is given out at least once, then settled or buried."""
 
 from __future__ import annotations
 
@@ -49,8 +49,10 @@ class Buried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depth:
-    """How much lies in the queue: events waiting or delayed, leased, buried, and the age in seconds of the oldest
-    event that is due and not leased (0 when there is none)."""
+    """How much lies in the queue: events waiting or delayed, leased, and buried.
+
+    ``oldest_seconds`` says for how long the event that waits longest has been due; 0 when none is due.
+    """
 
     waiting: int
     leased: int
@@ -72,15 +74,23 @@ class Queue(Protocol):
 
     A lease that runs out (its worker died) makes the event available again with the next attempt. ``extend``,
     ``settle``, ``retry`` and ``bury`` with a receipt that is no longer the current one change nothing and return
-    ``False``: the event belongs to somebody else by now.
+    ``False``: the event belongs to somebody else by now. A receipt stays the current one until the event is leased
+    again, so a worker that was late, but whose event nobody took, can still end its work.
+    Events of a kind this release does not know wait for a release that does.
     """
 
     def publish(self, event: Event, *, delay_seconds: float = 0.0) -> None:
-        """Keep ``event``, deliverable after the delay. Durable when it returns. Raises ``StorageFull``, ``Unavailable``."""
+        """Keep ``event``, available after the delay. Durable when it returns.
+
+        Raises ``StorageFull``, ``Unavailable``.
+        """
         ...
 
     def lease(self, count: int, seconds: float) -> Sequence[Lease]:
-        """Take up to ``count`` due events, oldest first, for ``seconds``. Empty when there are none; never waits."""
+        """Take up to ``count`` events for ``seconds``, the ones due longest first.
+
+        Empty when none is due, and cheap then, because it is polled; never waits for one.
+        """
         ...
 
     def extend(self, lease: Lease, seconds: float) -> bool:
@@ -101,6 +111,13 @@ class Queue(Protocol):
 
     def buried(self, limit: int) -> Sequence[Buried]:
         """Return up to ``limit`` buried events, newest first."""
+        ...
+
+    def redrive(self, count: int) -> int:
+        """Make up to ``count`` buried events available again, the first buried first, and return how many.
+
+        Their attempts are counted from 1 again.
+        """
         ...
 
     def depth(self) -> Depth:

@@ -1,0 +1,175 @@
+"""The queue as a table: every change is one short transaction, on disk when the call returns.
+
+An event that is leased stays in its place with ``due`` moved to the end of the lease. So a lease that runs out needs
+nobody to notice it, and one index answers what may be taken.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import asdict, fields
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from darkroom.events import Buried, Depth, Event, ImageDeleted, Lease, ObjectCreated
+from darkroom.sqlite import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+_VERSION = 1
+# Times are microseconds since 1970. Ids only order what is there, so they may be given again.
+_SCHEMA = """
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    document TEXT NOT NULL,
+    due INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    receipt TEXT
+);
+CREATE INDEX events_due ON events (due, id, kind);
+CREATE INDEX events_leased ON events (receipt, due) WHERE receipt IS NOT NULL;
+CREATE TABLE buried (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    document TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    buried_at INTEGER NOT NULL
+)"""
+
+# The name of a kind is for ever: a changed shape takes a new name, which older releases then leave alone.
+_KINDS: dict[str, type[Event]] = {"object-created": ObjectCreated, "image-deleted": ImageDeleted}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class SqliteQueue:
+    """A ``Queue`` in the file ``path``. ``clock`` returns the present as an aware moment, alike in every process."""
+
+    def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
+        self._database = Database(path, _SCHEMA, version=_VERSION)
+        self._clock = clock
+
+    def publish(self, event: Event, *, delay_seconds: float = 0.0) -> None:
+        with self._database.write() as connection:
+            connection.execute(
+                "INSERT INTO events (kind, document, due) VALUES (?, ?, ?)",
+                (_NAMES[type(event)], json.dumps(asdict(event)), self._in(delay_seconds)),
+            )
+
+    def lease(self, count: int, seconds: float) -> Sequence[Lease]:
+        if not self._any_due():  # the usual answer to a poll, and it must not take the write lock from those who work
+            return []
+        leases = []
+        with self._database.write() as connection:
+            due = connection.execute(
+                "SELECT id, kind, document, attempts + 1 FROM events"
+                " WHERE due <= ? AND kind IN (?, ?) ORDER BY due, id LIMIT ?",
+                (self._in(0), *_KINDS, count),
+            ).fetchall()
+            ends = self._in(seconds)
+            for number, kind, document, attempt in due:
+                receipt = secrets.token_urlsafe(16)
+                connection.execute(
+                    "UPDATE events SET due = ?, attempts = ?, receipt = ? WHERE id = ?",
+                    (ends, attempt, receipt, number),
+                )
+                leases.append(Lease(event=_event(kind, document), receipt=receipt, attempt=attempt))
+        return leases
+
+    def extend(self, lease: Lease, seconds: float) -> bool:
+        return self._change("UPDATE events SET due = ? WHERE receipt = ?", self._in(seconds), lease.receipt)
+
+    def settle(self, lease: Lease) -> bool:
+        return self._change("DELETE FROM events WHERE receipt = ?", lease.receipt)
+
+    def retry(self, lease: Lease, delay_seconds: float) -> bool:
+        return self._change(
+            "UPDATE events SET due = ?, receipt = NULL WHERE receipt = ?", self._in(delay_seconds), lease.receipt
+        )
+
+    def bury(self, lease: Lease, reason: str) -> bool:
+        with self._database.write() as connection:
+            connection.execute(
+                "INSERT INTO buried (kind, document, attempts, reason, buried_at)"
+                " SELECT kind, document, attempts, ?, ? FROM events WHERE receipt = ?",
+                (reason, self._in(0), lease.receipt),
+            )
+            return connection.execute("DELETE FROM events WHERE receipt = ?", (lease.receipt,)).rowcount == 1
+
+    def buried(self, limit: int) -> Sequence[Buried]:
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT kind, document, attempts, reason, buried_at FROM buried"
+                " WHERE kind IN (?, ?) ORDER BY id DESC LIMIT ?",
+                (*_KINDS, limit),
+            )
+            return [
+                Buried(
+                    event=_event(kind, document),
+                    attempts=attempts,
+                    reason=reason,
+                    buried_at=_EPOCH + buried_at * _MICROSECOND,
+                )
+                for kind, document, attempts, reason, buried_at in rows
+            ]
+
+    def redrive(self, count: int) -> int:
+        with self._database.write() as connection:
+            graves = connection.execute(
+                "SELECT id, kind, document FROM buried ORDER BY id LIMIT ?", (count,)
+            ).fetchall()
+            now = self._in(0)
+            connection.executemany(
+                "INSERT INTO events (kind, document, due) VALUES (?, ?, ?)",
+                [(kind, document, now) for _, kind, document in graves],
+            )
+            connection.executemany("DELETE FROM buried WHERE id = ?", [(number,) for number, _, _ in graves])
+            return len(graves)
+
+    def depth(self) -> Depth:
+        with self._database.read() as connection:
+            now = self._in(0)
+            events, leased, buried, oldest = connection.execute(
+                "SELECT (SELECT count(*) FROM events),"
+                " (SELECT count(*) FROM events WHERE receipt IS NOT NULL AND due > :now),"
+                " (SELECT count(*) FROM buried),"
+                " (SELECT min(due) FROM events WHERE due <= :now)",
+                {"now": now},
+            ).fetchone()
+        return Depth(
+            waiting=events - leased,
+            leased=leased,
+            buried=buried,
+            oldest_seconds=0.0 if oldest is None else (now - oldest) / 1_000_000,
+        )
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        self._database.close()
+
+    def _any_due(self) -> bool:
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT 1 FROM events WHERE due <= ? AND kind IN (?, ?) LIMIT 1", (self._in(0), *_KINDS)
+            ).fetchone()
+            return row is not None
+
+    def _change(self, statement: str, *values: object) -> bool:
+        with self._database.write() as connection:
+            return connection.execute(statement, values).rowcount == 1
+
+    def _in(self, seconds: float) -> int:
+        return (self._clock() + timedelta(seconds=seconds) - _EPOCH) // _MICROSECOND
+
+
+def _event(kind: str, document: str) -> Event:
+    values = json.loads(document)
+    event = _KINDS[kind]
+    return event(**{field.name: values[field.name] for field in fields(event)})
