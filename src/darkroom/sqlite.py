@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,7 @@ class Database:
         connection: sqlite3.Connection | None = getattr(self._threads, "connection", None)
         if connection is None:
             connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
-            connection.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(connection)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA temp_store = MEMORY")
             self._threads.connection = connection
@@ -85,8 +86,27 @@ class Database:
         try:
             yield
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+            if _primary_code(error) in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
                 msg = "the disk is full or failing; free some room and send the request again"
                 raise StorageFull(msg) from error
             msg = f"the database {self._path.name} does not answer ({error}); try again"
             raise Unavailable(msg) from error
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log. SQLite's busy timeout does not cover several processes doing so to a new file."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if _primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            return
+
+
+def _primary_code(error: sqlite3.OperationalError) -> int:
+    """Return the code without its extension: ``SQLITE_IOERR_FSYNC``, say, is an ``SQLITE_IOERR``."""
+    return error.sqlite_errorcode & 0xFF
