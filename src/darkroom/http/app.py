@@ -1,0 +1,138 @@
+"""The API as one ASGI app over ``Service``: routes, problems, guards and the journal put together."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from darkroom import __version__
+from darkroom.errors import DarkroomError
+from darkroom.http.about import about_routes
+from darkroom.http.authority import Authority
+from darkroom.http.documents import Problem
+from darkroom.http.guard import LocalOnly
+from darkroom.http.images import image_routes
+from darkroom.http.journal import Journal
+from darkroom.http.keys import key_routes
+from darkroom.http.problems import PROBLEM_TYPE, PROTOCOL_CODES, problem, raw_problem
+from darkroom.http.waiting import Waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp
+
+    from darkroom.access import Access
+    from darkroom.http.reception import Reception
+    from darkroom.service import Service
+
+log = logging.getLogger("darkroom.errors")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiOptions:
+    """What the API has to know besides its service."""
+
+    keys: bool
+    allowed_origins: tuple[str, ...]
+    delivery_url: str
+    exposition: Callable[[], tuple[bytes, str]] | None = None
+    """Gives body and content type of ``/metrics``; ``None`` where figures are kept elsewhere."""
+
+
+PROBLEM_ANSWER: dict[str, Any] = {
+    "description": "A problem (RFC 9457); its `code` is stable, its `detail` says what to do.",
+    "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
+def create_api(service: Service, access: Access, reception: Reception, options: ApiOptions) -> ASGIApp:
+    """Return the API; delivery and the upload door stand in front of it, in the deployment."""
+    api = FastAPI(
+        title="Darkroom",
+        version=__version__,
+        summary="Upload, variants, metadata, search and delivery of images.",
+        docs_url=None,
+        redoc_url=None,
+        responses={"4XX": PROBLEM_ANSWER, "5XX": PROBLEM_ANSWER},
+        separate_input_output_schemas=False,
+    )
+    authority = Authority(access if options.keys else None)
+    waiting = Waiting(service.catalog.get_many)
+    api.include_router(image_routes(service, authority, waiting, reception, options.delivery_url))
+    api.include_router(key_routes(access, authority))
+    api.include_router(about_routes(service, authority, options.exposition))
+    _describe(api)
+    api.add_exception_handler(DarkroomError, _darkroom_error)
+    api.add_exception_handler(RequestValidationError, _invalid_request)
+    api.add_exception_handler(HTTPException, _protocol_error)
+    api.add_exception_handler(Exception, _mistake)
+    app: ASGIApp = api
+    if not options.keys:
+        app = LocalOnly(app, allowed_origins=options.allowed_origins)
+    return Journal(app, figures=service.figures)
+
+
+def _describe(api: FastAPI) -> None:
+    original = api.openapi
+
+    def openapi() -> dict[str, Any]:
+        if api.openapi_schema is None:
+            document = original()
+            schemas = document["components"]["schemas"]
+            schemas["Problem"] = Problem.model_json_schema()
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            for path, operations in document["paths"].items():
+                for operation in operations.values():
+                    operation["responses"].pop("422", None)
+                    if path != "/healthz":
+                        operation["security"] = [{"key": []}]
+            api.openapi_schema = document
+        return api.openapi_schema
+
+    api.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents it
+
+
+def _answer(status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> Response:
+    response = Response(body, status)
+    response.raw_headers = headers
+    return response
+
+
+async def _darkroom_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, DarkroomError)
+    return _answer(*problem(error))
+
+
+async def _invalid_request(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    sentences = [_sentence(found) for found in error.errors()[:5]]
+    return _answer(*raw_problem(422, "invalid-request", "; ".join(sentences)))
+
+
+def _sentence(found: dict[str, Any]) -> str:
+    place = [str(part) for part in found["loc"] if part not in {"query", "body", "path"}]
+    message = found["msg"].removeprefix("Value error, ")
+    if found["type"] == "extra_forbidden":
+        message = "is not known here; /docs lists what is"
+    return f"{'.'.join(place)[:100] or 'the body'}: {message}"
+
+
+async def _protocol_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = PROTOCOL_CODES.get(error.status_code, "invalid-request")
+    detail = "there is nothing at this address; /docs lists what there is" if error.status_code == 404 else error.detail
+    return _answer(*raw_problem(error.status_code, code, detail, dict(error.headers or {})))
+
+
+async def _mistake(request: Request, error: Exception) -> Response:
+    log.error("mistake", extra={"path": request.url.path[:200]}, exc_info=error)
+    return _answer(*raw_problem(500, "internal", "something went wrong on our side; it has been written down"))

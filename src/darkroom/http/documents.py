@@ -1,0 +1,299 @@
+"""The JSON of the contract: how an image is shown, and the shapes OpenAPI declares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from darkroom.model import Format, Original, State
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from darkroom.model import Facts, Image, Page, Variant
+    from darkroom.transform.recipes import Recipe
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+
+class SourceDocument(_Shape):
+    """The original as it was received; width and height as a person sees it, after EXIF orientation."""
+
+    format: Format
+    content_type: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+    has_alpha: bool
+    frames: int
+
+
+class VariantDocument(_Shape):
+    """One picture made from the original."""
+
+    name: str
+    format: Format
+    content_type: str
+    width: int
+    height: int
+    bytes: int
+    url: str
+
+
+class ExifDocument(_Shape):
+    """What the camera said; never a place."""
+
+    taken_at: str | None
+    camera: str | None
+    lens: str | None
+    iso: int | None
+    f_number: float | None
+    exposure: str | None
+    focal_length: float | None
+
+
+class FailureDocument(_Shape):
+    """Why an image failed."""
+
+    code: str
+    detail: str
+
+
+class ImageDocument(_Shape):
+    """One image and what is known of it."""
+
+    id: str
+    version: int
+    owner: str
+    visibility: Literal["public"]
+    state: Literal["awaiting", "processing", "ready", "failed"]
+    filename: str
+    title: str | None
+    album: str | None
+    tags: list[str]
+    focus: tuple[float, float] | None
+    uploaded_at: str
+    original: Original
+    source: SourceDocument | None
+    variants: list[VariantDocument]
+    placeholder: str | None
+    color: str | None
+    exif: ExifDocument | None
+    error: FailureDocument | None
+
+
+class PageDocument(_Shape):
+    """One page of a search, newest first; only ``next: null`` ends it."""
+
+    items: list[ImageDocument]
+    next: str | None
+
+
+class UploadDocument(_Shape):
+    """Permission to put one object: send exactly the promised bytes by ``method`` to ``url`` with ``headers``."""
+
+    id: str
+    method: Literal["PUT"]
+    url: str
+    headers: dict[str, str]
+    expires_at: str
+
+
+class RecipeDocument(_Shape):
+    """One named variant that is made of every image."""
+
+    name: str
+    width: int
+    height: int
+    fit: str
+    gravity: str
+    formats: list[Format]
+    quality: dict[str, int]
+    background: str
+
+
+class RecipesDocument(_Shape):
+    """The configured variants."""
+
+    items: list[RecipeDocument]
+
+
+class LimitsDocument(_Shape):
+    """What is accepted at most."""
+
+    ticket_bytes: int
+    post_bytes: int
+    pixels: int
+    side: int
+    frames: int
+    tags: int
+    ticket_seconds: int
+
+
+class HealthDocument(_Shape):
+    """The service works."""
+
+    status: Literal["ok"]
+
+
+class KeyDocument(_Shape):
+    """A key without its secret."""
+
+    id: str
+    owner: str
+    name: str
+    scopes: list[str]
+    created_at: str
+
+
+class NewKeyDocument(KeyDocument):
+    """A key just made, with the text to send as ``Authorization: Bearer``, shown this once."""
+
+    key: str
+
+
+class KeysDocument(_Shape):
+    """All keys."""
+
+    items: list[KeyDocument]
+
+
+class Problem(_Shape):
+    """An error (RFC 9457). ``code`` is stable; ``detail`` says what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+
+
+class NewUpload(BaseModel):
+    """What an uploader says of the file it is going to send."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    filename: str = Field(min_length=1, max_length=4096, examples=["IMG_1.jpg"])
+    bytes: int = Field(ge=1, strict=True, examples=[1957448])
+    content_type: str | None = Field(None, max_length=100, examples=["image/jpeg"])
+    sha256: str | None = Field(None, pattern="^[0-9a-fA-F]{64}$")
+    tags: list[str] = Field([], max_length=500, examples=[["cat"]])
+    album: str | None = Field(None, max_length=1000)
+    title: str | None = Field(None, max_length=4096)
+
+
+class ImageEdit(BaseModel):
+    """What a person wants changed; a member that is left away stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str | None = Field(None, max_length=4096)
+    album: str | None = Field(None, max_length=1000)
+    tags: list[str] | None = Field(None, max_length=500, description="Replaces all tags.")
+    add_tags: list[str] = Field([], max_length=500)
+    remove_tags: list[str] = Field([], max_length=500)
+    focus: tuple[float, float] | None = Field(None, description="From the left and from the top, 0 to 1; null: none.")
+
+
+class NewKey(BaseModel):
+    """The key to make."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    owner: str = Field(min_length=1, max_length=64, pattern="^[a-z0-9_-]+$", examples=["local"])
+    name: str = Field(min_length=1, max_length=500, examples=["web application"])
+    scopes: list[Literal["read", "write", "admin"]] = Field(min_length=1, max_length=3)
+
+
+def timestamp(moment: datetime) -> str:
+    """Return an aware moment in UTC as RFC 3339 with milliseconds and ``Z``."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def image_document(image: Image, delivery_url: str) -> dict[str, Any]:
+    """Return an image as the contract shows it; ``delivery_url`` is where ``/i/`` lies."""
+    facts = image.facts
+    return {
+        "id": image.id,
+        "version": image.version,
+        "owner": image.owner,
+        "visibility": "public",
+        "state": image.state.value,
+        "filename": image.filename,
+        "title": image.title,
+        "album": image.album,
+        "tags": list(image.tags),
+        "focus": None if image.focus is None else list(image.focus),
+        "uploaded_at": timestamp(image.uploaded_at),
+        "original": image.original.value,
+        "source": None if facts is None else _source_document(facts),
+        "variants": [_variant_document(variant, delivery_url) for variant in image.variants],
+        "placeholder": None if facts is None else facts.placeholder,
+        "color": None if facts is None else facts.color,
+        "exif": None if facts is None else _exif_document(facts),
+        "error": None
+        if image.error is None or image.state is not State.FAILED
+        else {"code": image.error.code, "detail": image.error.detail},
+    }
+
+
+def _source_document(facts: Facts) -> dict[str, Any]:
+    source = facts.source
+    return {
+        "format": source.format.value,
+        "content_type": source.content_type,
+        "width": source.width,
+        "height": source.height,
+        "bytes": source.bytes,
+        "sha256": source.sha256,
+        "has_alpha": source.has_alpha,
+        "frames": source.frames,
+    }
+
+
+def _variant_document(variant: Variant, delivery_url: str) -> dict[str, Any]:
+    return {
+        "name": variant.name,
+        "format": variant.format.value,
+        "content_type": variant.content_type,
+        "width": variant.width,
+        "height": variant.height,
+        "bytes": variant.bytes,
+        "url": f"{delivery_url}/{variant.key}",
+    }
+
+
+def _exif_document(facts: Facts) -> dict[str, Any]:
+    exif = facts.exif
+    return {
+        "taken_at": exif.taken_at,
+        "camera": exif.camera,
+        "lens": exif.lens,
+        "iso": exif.iso,
+        "f_number": exif.f_number,
+        "exposure": exif.exposure,
+        "focal_length": exif.focal_length,
+    }
+
+
+def page_document(page: Page, delivery_url: str) -> dict[str, Any]:
+    """Return one page of a search."""
+    return {"items": [image_document(image, delivery_url) for image in page.items], "next": page.next}
+
+
+def recipe_document(recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe as ``GET /v1/variants`` lists it."""
+    return {
+        "name": recipe.name,
+        "width": recipe.width,
+        "height": recipe.height,
+        "fit": recipe.fit.value,
+        "gravity": recipe.gravity,
+        "formats": [kind.value for kind in recipe.formats],
+        "quality": {kind.value: recipe.quality[kind] for kind in recipe.formats if kind in recipe.quality},
+        "background": recipe.background,
+    }
