@@ -1,5 +1,6 @@
 """Routes that say what the service is and how it is: limits, variants, health, figures, and the page of its API."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,11 +10,8 @@ from fastapi.responses import FileResponse, HTMLResponse
 
 from darkroom.access import Caller, Scope
 from darkroom.errors import NotFound
-from darkroom.http.documents import HealthDocument, LimitsDocument, RecipesDocument, recipe_document
-
-from collections.abc import Callable
-
 from darkroom.http.authority import Authority
+from darkroom.http.documents import HealthDocument, LimitsDocument, RecipesDocument, recipe_document
 from darkroom.service import Service
 
 # The API page is Swagger UI from a package, so it works with no internet; its files are the only ones it may load.
@@ -36,8 +34,6 @@ _PAGE = """<!doctype html>
 """
 _START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#api", deepLinking: true});\n'
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'"
-)
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'"
 )
 
