@@ -1,0 +1,136 @@
+"""Width and height from a file's header, in plain Python: no pixel is decoded. Most formats are read by imagesize."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, BinaryIO
+
+import imagesize  # type: ignore[import-untyped]  # ships no types; used in this file only
+
+from darkroom.errors import UnreadableImage, UnsupportedFormat
+from darkroom.model import Format
+from darkroom.transform.sniff import HEAD_BYTES, sniff
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# A phone's picture with all its metadata takes some hundred reads; what takes more is made to keep us busy.
+_MOST_READS = 10_000
+_MOST_BYTES = 1024 * 1024
+_FARTHEST = 2**40
+
+
+def dimensions(original: BinaryIO) -> tuple[int, int]:
+    """Read them as stored, before EXIF orientation: a limit on sides and pixels does not care which way up."""
+    original.seek(0)
+    found = sniff(original.read(HEAD_BYTES))
+    if found is None:
+        msg = "the bytes are no picture this service reads; send JPEG, PNG, WebP, GIF, TIFF, AVIF or HEIC"
+        raise UnsupportedFormat(msg)
+    bounded = _BoundedReader(original)
+    if found in {Format.AVIF, Format.HEIC}:
+        width, height = _heif(bounded)
+    else:
+        width, height = imagesize.get(bounded, exif_rotation=False)
+    if found is Format.GIF and (width, height) != (-1, -1):
+        width, height = width & 0xFFFF, height & 0xFFFF  # imagesize reads them as signed
+    if width < 1 or height < 1:
+        msg = f"the file begins like {found} but its header says no size; it is damaged, so save it anew"
+        raise UnreadableImage(msg)
+    return width, height
+
+
+class _BoundedReader:
+    """Lets a parser read and seek within reason, and then no more: ``ValueError``."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._reads = self._bytes = 0
+
+    def read(self, size: int = -1) -> bytes:
+        self._reads += 1
+        self._bytes += size
+        if size < 0 or self._reads > _MOST_READS or self._bytes > _MOST_BYTES:
+            msg = "the header asks for more reading than any picture's"
+            raise ValueError(msg)
+        return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        if not 0 <= offset <= _FARTHEST:
+            msg = "the header points outside any file"
+            raise ValueError(msg)
+        return self._file.seek(offset, whence)
+
+    def read_at(self, start: int, end: int) -> bytes:
+        """Read exactly the bytes from ``start`` to ``end``."""
+        self.seek(start)
+        found = self.read(end - start)
+        if len(found) != end - start:
+            msg = "the file ends too early"
+            raise ValueError(msg)
+        return found
+
+
+def _heif(file: _BoundedReader) -> tuple[int, int]:
+    """Return the extent of the primary item (ISO/IEC 23008-12), or ``(-1, -1)``.
+
+    Not by imagesize: its release 2.0.1 takes the rotation property for four bytes longer than it is, and so finds no
+    size in what phones write; and it reads counts that a stranger can set to billions.
+    """
+    try:
+        return _primary_extent(file)
+    except (ValueError, LookupError, struct.error, StopIteration):
+        return -1, -1
+
+
+def _primary_extent(file: _BoundedReader) -> tuple[int, int]:
+    top = _boxes(file, 0, file.seek(0, 2))
+    meta_start, meta_end = next((start, end) for kind, start, end in top if kind == b"meta")
+    meta = {kind: (start, end) for kind, start, end in _boxes(file, meta_start + 4, meta_end)}
+    pitm = file.read_at(*meta[b"pitm"])
+    (primary,) = struct.unpack_from(">H" if pitm[0] == 0 else ">I", pitm, 4)
+    properties: list[tuple[bytes, int, int]] = []
+    indices: list[int] = []
+    for kind, start, end in _boxes(file, *meta[b"iprp"]):
+        if kind == b"ipco":
+            properties = list(_boxes(file, start, end))
+        elif kind == b"ipma":
+            indices += _associations(file.read_at(start, end), primary)
+    owned = (properties[index - 1] for index in indices if index > 0)
+    extent = next(file.read_at(start, end) for kind, start, end in owned if kind == b"ispe")
+    width, height = struct.unpack(">4xII", extent)
+    return width, height
+
+
+def _boxes(file: _BoundedReader, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield kind, beginning and end of the payload of each box that lies between ``start`` and ``end``."""
+    while start < end:
+        size, kind = struct.unpack(">I4s", file.read_at(start, start + 8))
+        payload = start + 8
+        if size == 1:
+            payload = start + 16
+            (size,) = struct.unpack(">Q", file.read_at(start + 8, payload))
+        box_end = start + size if size else end
+        if not payload <= box_end <= end:
+            msg = "a box is larger than what it lies in"
+            raise ValueError(msg)
+        yield kind, payload, box_end
+        start = box_end
+
+
+def _associations(body: bytes, item: int) -> list[int]:
+    """Return the indices, from 1, of the properties that an ``ipma`` box gives to ``item``."""
+    wide_item, wide_index = body[0] > 0, body[3] & 1
+    (count,) = struct.unpack_from(">I", body, 4)
+    at = 8
+    for _ in range(count):
+        (found,) = struct.unpack_from(">I" if wide_item else ">H", body, at)
+        at += 4 if wide_item else 2
+        length = body[at]
+        at += 1
+        if found == item:
+            form = f">{length}{'H' if wide_index else 'B'}"
+            essential = 0x8000 if wide_index else 0x80
+            return [index & (essential - 1) for index in struct.unpack_from(form, body, at)]
+        at += length * (2 if wide_index else 1)
+    return []
