@@ -140,7 +140,15 @@ def clean_tags(texts: tuple[str, ...] | list[str], limit: int) -> tuple[str, ...
 
 def clean_title(text: str) -> str | None:
     """Return a title, or ``None`` when nothing is left of it; raises ``InvalidRequest`` when too long."""
-    return _bounded(_clean(text), "title", TITLE_MAX) or None
+    return clean_line(text, "title", TITLE_MAX) or None
+
+
+def clean_line(text: str, what: str, limit: int) -> str:
+    """Return a line of text in NFC without control characters, maybe empty.
+
+    Raises ``InvalidRequest``, saying ``what`` it is, over ``limit`` characters.
+    """
+    return _bounded(_clean(text), what, limit)
 
 
 def fold(text: str) -> str:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
+import secrets
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from darkroom.errors import InvalidRequest
+from darkroom.names import clean_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
 LOCAL_OWNER = "local"
 """The owner of everything while keys are switched off, and of the first key."""
 
 OWNER_MAX = 64
+KEY_NAME_MAX = 100
 _OWNER_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
@@ -49,6 +54,25 @@ class Key:
 
 
 KEY_PREFIX = "dk"
+_KEY_ID_LENGTH = 12
+_SECRET_BYTES = 32
+_NOBODYS_HASH = "0" * 64
+
+
+def make_key(owner: str, name: str, scopes: Iterable[Scope], created_at: datetime) -> tuple[Key, str]:
+    """Return a new key and its secret, 32 bytes from the system's secure source; raises ``InvalidRequest``."""
+    allowed = frozenset(scopes)
+    if not allowed:
+        msg = "scopes are empty; a key needs at least one of read, write and admin"
+        raise InvalidRequest(msg)
+    key = Key(
+        id=base64.b32encode(secrets.token_bytes(8)).decode().lower()[:_KEY_ID_LENGTH],
+        owner=clean_owner(owner),
+        name=clean_line(name, "a key's name", KEY_NAME_MAX),
+        scopes=allowed,
+        created_at=created_at,
+    )
+    return key, secrets.token_urlsafe(_SECRET_BYTES)
 
 
 def key_text(key_id: str, secret: str) -> str:
@@ -57,15 +81,25 @@ def key_text(key_id: str, secret: str) -> str:
 
 
 def split_key(text: str) -> tuple[str, str] | None:
-    """Return ``(id, secret)`` of a key's text, or ``None`` when it is not of that form."""
+    """Return ``(id, secret)`` of a key's text, or ``None`` when it is not of that form. A secret may contain ``_``."""
+    if len(text) > 200 or not text.isascii():
+        return None
     prefix, _, rest = text.partition("_")
     key_id, _, secret = rest.partition("_")
-    return (key_id, secret) if prefix == KEY_PREFIX and key_id and secret and len(text) <= 200 else None
+    return (key_id, secret) if prefix == KEY_PREFIX and key_id and secret else None
 
 
 def secret_hash(secret: str) -> str:
-    """Return what is kept of a secret: SHA-256 is enough, because the secret has 256 random bits, not a person's word."""
+    """Return what is kept of a secret: plain SHA-256 is enough for 256 random bits, not for a person's word."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def is_secret(secret: str, kept_hash: str | None) -> bool:
+    """Tell whether ``secret`` is the one of which ``kept_hash`` was kept, in constant time.
+
+    ``None``, for a key that is not known, takes as long as a wrong secret, so that time tells no key ids.
+    """
+    return hmac.compare_digest(secret_hash(secret), kept_hash or _NOBODYS_HASH) and kept_hash is not None
 
 
 def clean_owner(text: str) -> str:
@@ -80,7 +114,10 @@ class Access(Protocol):
     """The keys. A key that was revoked is unknown to every process from then on."""
 
     def add(self, owner: str, name: str, scopes: frozenset[Scope]) -> tuple[Key, str]:
-        """Make a key and return it with its text, which is never to be had again. Raises ``InvalidRequest``."""
+        """Make a key and return it with its text, which is never to be had again. Raises ``InvalidRequest``.
+
+        ``name`` says what the key is for; it may be empty.
+        """
         ...
 
     def identify(self, text: str) -> Caller | None:

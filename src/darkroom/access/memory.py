@@ -1,0 +1,47 @@
+"""The keys in this process only."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from darkroom.access import Caller, is_secret, key_text, make_key, secret_hash, split_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from darkroom.access import Key, Scope
+
+
+class MemoryAccess:
+    """An ``Access`` that lasts as long as the process. ``clock`` returns the present as an aware moment."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._keys: dict[str, tuple[Key, str]] = {}
+
+    def add(self, owner: str, name: str, scopes: frozenset[Scope]) -> tuple[Key, str]:
+        key, secret = make_key(owner, name, scopes, self._clock())
+        with self._lock:
+            self._keys[key.id] = key, secret_hash(secret)
+        return key, key_text(key.id, secret)
+
+    def identify(self, text: str) -> Caller | None:
+        parts = split_key(text)
+        if parts is None:
+            return None
+        key_id, secret = parts
+        key, kept_hash = self._keys.get(key_id, (None, None))
+        if not is_secret(secret, kept_hash) or key is None:
+            return None
+        return Caller(owner=key.owner, scopes=key.scopes, key_id=key.id)
+
+    def list(self) -> Sequence[Key]:
+        with self._lock:
+            return sorted((key for key, _ in self._keys.values()), key=lambda key: key.created_at)
+
+    def revoke(self, key_id: str) -> bool:
+        with self._lock:
+            return self._keys.pop(key_id, None) is not None

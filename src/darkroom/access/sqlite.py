@@ -1,0 +1,95 @@
+"""The keys as a table, read anew for each call: that is what makes a revoked key unknown everywhere at once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from darkroom.access import Caller, Key, Scope, is_secret, key_text, make_key, secret_hash, split_key
+from darkroom.sqlite import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+_VERSION = 1
+# Times are microseconds since 1970.
+_SCHEMA = """
+CREATE TABLE keys (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    secret_hash TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    name TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+)"""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class SqliteAccess:
+    """An ``Access`` in the file ``path``. ``clock`` returns the present as an aware moment."""
+
+    def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
+        self._database = Database(path, _SCHEMA, version=_VERSION)
+        self._clock = clock
+
+    def add(self, owner: str, name: str, scopes: frozenset[Scope]) -> tuple[Key, str]:
+        key, secret = make_key(owner, name, scopes, self._clock())
+        with self._database.write() as connection:
+            connection.execute(
+                "INSERT INTO keys (id, secret_hash, owner, name, scopes, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    key.id,
+                    secret_hash(secret),
+                    key.owner,
+                    key.name,
+                    " ".join(sorted(key.scopes)),
+                    (key.created_at - _EPOCH) // _MICROSECOND,
+                ),
+            )
+        return key, key_text(key.id, secret)
+
+    def identify(self, text: str) -> Caller | None:
+        parts = split_key(text)
+        if parts is None:
+            return None
+        key_id, secret = parts
+        with self._database.read() as connection:
+            row = connection.execute("SELECT secret_hash, owner, scopes FROM keys WHERE id = ?", (key_id,)).fetchone()
+        kept_hash, owner, scopes = row or (None, "", "")
+        if not is_secret(secret, kept_hash):
+            return None
+        return Caller(owner=owner, scopes=_scopes(scopes), key_id=key_id)
+
+    def list(self) -> Sequence[Key]:
+        with self._database.read() as connection:
+            return [
+                Key(
+                    id=key_id,
+                    owner=owner,
+                    name=name,
+                    scopes=_scopes(scopes),
+                    created_at=_EPOCH + created_at * _MICROSECOND,
+                )
+                for key_id, owner, name, scopes, created_at in connection.execute(
+                    "SELECT id, owner, name, scopes, created_at FROM keys ORDER BY created_at, number"
+                )
+            ]
+
+    def revoke(self, key_id: str) -> bool:
+        if not key_id.isascii():  # SQLite takes no text that is not Unicode, such as half a surrogate pair
+            return False
+        with self._database.write() as connection:
+            return connection.execute("DELETE FROM keys WHERE id = ?", (key_id,)).rowcount == 1
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        self._database.close()
+
+
+def _scopes(text: str) -> frozenset[Scope]:
+    """Return the scopes this release knows; one of a later release allows nothing here."""
+    return frozenset(scope for scope in Scope if scope in text.split())
