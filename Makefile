@@ -1,0 +1,77 @@
+# Everything is installed into .venv, from the hashed lists in requirements/; nothing outside this folder is touched.
+.DEFAULT_GOAL := help
+.PHONY: help serve test soak bench lint type docs lock clean
+
+PYTHON ?= python3
+PORT ?= 8000
+DATA ?= ./data
+TESTS ?=
+BENCH ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.installed-run
+DEV := $(VENV)/.installed-dev
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation
+# Tests that need one of these are left out, with the reason, where it is missing.
+SYSTEM_PACKAGES := nginx-light wrk strace
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+serve: $(RUN) ## run the service without keys, on this machine only (PORT=8000 DATA=./data)
+	@exec $(BIN)/darkroom serve --no-keys --port "$(PORT)" --data "$(DATA)"
+
+test: $(DEV) ## run the tests (TESTS=tests/unit to run some)
+	@missing=""; for tool in nginx wrk strace; do \
+	    PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -n "$$missing" ]; then \
+	    echo "Not found:$$missing. What needs them is left out; to have it all: apt-get install $(SYSTEM_PACKAGES)"; fi
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak" $(TESTS)
+
+soak: $(DEV) ## run the long repetitions that `make test` leaves out
+	$(BIN)/python -m pytest -m soak $(TESTS)
+
+bench: $(DEV) ## measure everything that has a figure (BENCH=deliver for one)
+	@if [ -n "$(BENCH)" ]; then $(BIN)/python bench/$(BENCH).py; \
+	else for script in bench/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done; fi
+
+lint: $(DEV) ## check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+type: $(DEV) ## check types
+	$(BIN)/mypy
+
+docs: $(RUN) ## write the generated pages of docs/
+	$(BIN)/python -c "from darkroom.settings import table; print(table(), end='')" > docs/settings.md
+
+lock: ## write the lists in requirements/ anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	    --no-emit-find-links --quiet requirements/build.in -o requirements/build.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	    --no-emit-find-links --quiet pyproject.toml -c requirements/build.txt -o requirements/run.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	    --no-emit-find-links --quiet requirements/dev.in -c requirements/run.txt -c requirements/build.txt \
+	    -o requirements/dev.txt
+
+clean: ## remove what was installed and cached (not the data)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules bench/node_modules dist
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "Darkroom needs Python 3.11 or newer; say which with: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	    { rm -rf $(VENV); echo "This Python cannot make a virtual environment; apt-get install python3-venv"; exit 1; }
+
+$(RUN): requirements/build.txt requirements/run.txt pyproject.toml | $(BIN)/python
+	@echo "Installing the service into $(VENV) …"
+	@$(PIP) -r requirements/build.txt
+	@$(PIP) -r requirements/run.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(DEV): $(RUN) requirements/dev.txt
+	@echo "Installing what the tests take …"
+	@$(PIP) -r requirements/dev.txt
+	@touch $@
