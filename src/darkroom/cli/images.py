@@ -1,0 +1,158 @@
+"""The commands about images one knows the ids of: show, tag, rm, reprocess; and variants."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from darkroom.cli.connect import DEFAULT_SERVER, WAIT_SECONDS, Json, Key, Server, complain, connected, for_each
+from darkroom.cli.output import local, print_columns, print_facts, print_json, shown, size
+
+if TYPE_CHECKING:
+    from darkroom.client import Changes, Image
+
+Ids = Annotated[list[str], typer.Argument(metavar="ID", show_default=False)]
+
+
+def show(ids: Ids, *, json: Json = False, server: Server = DEFAULT_SERVER, key: Key = "") -> None:
+    """Show everything known of images."""
+    with connected(server, key) as client:
+
+        def show_one(image_id: str) -> None:
+            image = client.get(image_id)
+            if json:
+                print_json(image.raw)
+            else:
+                _print_image(image)
+
+        for_each(ids, show_one)
+
+
+def _print_image(image: "Image") -> None:
+    source = image.source
+    exif = image.exif
+    error = image.error
+    print_facts(
+        (
+            ("id", image.id),
+            ("state", image.state),
+            ("error", f"{error.detail} ({error.code})" if error else None),
+            ("filename", image.filename),
+            ("title", image.title),
+            ("album", image.album),
+            ("tags", ", ".join(image.tags)),
+            ("focus", f"{image.focus[0]:g}, {image.focus[1]:g}" if image.focus else None),
+            ("uploaded", local(image.uploaded_at)),
+            ("original", image.original),
+            ("source", f"{source.format}, {source.width}×{source.height}, {size(source.bytes)}" if source else None),
+            ("frames", str(source.frames) if source and source.frames > 1 else None),
+            ("sha256", source.sha256 if source else None),
+            ("color", image.color),
+            *((name.replace("_", " "), None if value is None else str(value)) for name, value in exif.items()),
+            ("version", str(image.version)),
+        )
+    )
+    if image.variants:
+        typer.echo()
+        rows = [
+            (variant.name, variant.format, f"{variant.width}×{variant.height}", size(variant.bytes), variant.url)
+            for variant in image.variants
+        ]
+        print_columns(("VARIANT", "FORMAT", "PIXELS", "SIZE", "URL"), rows)
+    typer.echo()
+
+
+def tag(
+    ids: Ids,
+    *,
+    add: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Tag to add; may be repeated.")] = None,
+    remove: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Tag to take away; may be repeated.")] = None,
+    json: Json = False,
+    server: Server = DEFAULT_SERVER,
+    key: Key = "",
+) -> None:
+    """Add tags to images and take tags away."""
+    if not add and not remove:
+        msg = "say which tags to --add or to --remove"
+        raise typer.BadParameter(msg)
+    changes: Changes = {"add_tags": add or [], "remove_tags": remove or []}
+    with connected(server, key) as client:
+
+        def tag_one(image_id: str) -> None:
+            image = client.patch(image_id, changes)
+            if json:
+                print_json(image.raw)
+            else:
+                typer.echo(f"{image.id}  {shown(', '.join(image.tags))}")
+
+        for_each(ids, tag_one)
+
+
+def remove(
+    ids: Ids,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+    server: Server = DEFAULT_SERVER,
+    key: Key = "",
+) -> None:
+    """Delete images and everything made from them, for good."""
+    if not yes:
+        what = "this image" if len(ids) == 1 else f"these {len(ids)} images"
+        typer.confirm(f"Delete {what} for good?", abort=True, err=True)
+    with connected(server, key) as client:
+
+        def remove_one(image_id: str) -> None:
+            client.delete(image_id)
+            if json:
+                print_json({"id": image_id, "deleted": True})
+            else:
+                typer.echo(f"{shown(image_id)}  deleted")
+
+        for_each(ids, remove_one)
+
+
+def reprocess(
+    ids: Ids,
+    *,
+    from_rendition: Annotated[
+        bool, typer.Option("--from-rendition", help="If the original is gone, make them from the largest variant.")
+    ] = False,
+    wait: Annotated[bool, typer.Option(help="Wait until they are made, and fail if they cannot be.")] = True,
+    json: Json = False,
+    server: Server = DEFAULT_SERVER,
+    key: Key = "",
+) -> None:
+    """Make all variants of images anew."""
+    failed = []
+    with connected(server, key) as client:
+
+        def reprocess_one(image_id: str) -> None:
+            image = client.reprocess(image_id, from_rendition=from_rendition)
+            if wait:
+                image = client.settled(image.id, WAIT_SECONDS)
+            if json:
+                print_json(image.raw)
+            else:
+                typer.echo(f"{image.id}  {image.state}")
+            if image.error:
+                complain(f"{image.id}: {image.error.detail} ({image.error.code})")
+                failed.append(image.id)
+
+        for_each(ids, reprocess_one)
+    if failed:
+        raise typer.Exit(1)
+
+
+def variants(*, json: Json = False, server: Server = DEFAULT_SERVER, key: Key = "") -> None:
+    """List the variants that are made of every image."""
+    with connected(server, key) as client:
+        recipes = client.variants()
+    if json:
+        for recipe in recipes:
+            print_json(recipe.raw)
+    else:
+        rows = [
+            (recipe.name, f"{recipe.width}×{recipe.height}", recipe.fit, ", ".join(recipe.formats))
+            for recipe in recipes
+        ]
+        print_columns(("VARIANT", "SIZE", "FIT", "FORMATS"), rows)

@@ -1,0 +1,312 @@
+"""The contract's calls, one method each."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
+from urllib.parse import quote
+
+from darkroom.client.answers import Changes, Criteria, Image, Key, Labels, Page, Recipe, Ticket
+from darkroom.client.connection import Call, Connection, Patience
+from darkroom.client.errors import ApiError, UnexpectedAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from types import TracebackType
+
+    import httpx
+
+CHUNK_BYTES = 64 * 1024
+TIMEOUT_SECONDS = 60.0
+FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS, POLL_GROWTH = 0.05, 1.0, 1.6
+LONGEST_PREFERRED_WAIT = 20
+"""Seconds: the longest ``Prefer: wait`` that the contract grants."""
+
+_Answer = TypeVar("_Answer")
+
+
+class Client:
+    """One server, one key. Several threads may use a client at once; close it, or use it in a ``with``."""
+
+    def __init__(
+        self,
+        base_url: str,
+        key: str | None = None,
+        *,
+        timeout: float = TIMEOUT_SECONDS,
+        patience: Patience | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Prepare; nothing is sent yet.
+
+        ``timeout`` is the longest silence, in seconds, of a connection. Raises ``ValueError`` for an address or a key
+        that can be none.
+        """
+        self._connection = Connection(
+            base_url, key, timeout=timeout, patience=patience or Patience(), transport=transport
+        )
+
+    def __enter__(self) -> Self:
+        """Return the client itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connection.close()
+
+    def upload(
+        self,
+        source: Path | bytes,
+        labels: Labels | None = None,
+        *,
+        filename: str | None = None,
+        wait: float = 0.0,
+        sent: Callable[[int], None] | None = None,
+    ) -> Image:
+        """Upload an image of any allowed size by a ticket and return it as far as it has come.
+
+        ``wait`` is how many seconds to wait until it is ready or failed: look at ``state``. ``filename`` is that of
+        ``source`` unless given (``upload`` for bytes). ``sent`` is told the bytes that went out, and a negative
+        number when an attempt is begun again. Raises ``SourceChanged``, and ``OSError`` when the file cannot be read.
+        """
+        size = _size_of(source)
+        told: dict[str, Any] = {
+            "filename": filename or _name_of(source),
+            "bytes": size,
+            "sha256": sha256_of(source),
+            **(labels or Labels()).as_json(),
+        }
+        opened = self._send(
+            Call(method="POST", url="v1/uploads", json=told, headers=_idempotency_key(), repeatable=True)
+        )
+        ticket = _parsed(Ticket.from_json, opened)
+        self._put(ticket, source, size, sent or _ignore)
+        return self.settled(ticket.id, wait)
+
+    def _put(self, ticket: Ticket, source: Path | bytes, size: int, sent: Callable[[int], None]) -> None:
+        attempts = 0
+        counted = 0
+
+        def body() -> Iterator[bytes]:
+            nonlocal attempts, counted
+            attempts += 1
+            sent(-counted)
+            counted = 0
+            for chunk in _chunks(source):
+                yield chunk
+                counted += len(chunk)
+                sent(len(chunk))
+
+        headers = {name: value for name, value in ticket.headers.items() if name.lower() != "content-length"}
+        headers["Content-Length"] = str(size)
+        call = Call(method=ticket.method, url=ticket.url, headers=headers, body=body, with_key=False, repeatable=True)
+        try:
+            self._send(call)
+        except ApiError as error:
+            # The ticket is used: by our own first attempt, whose answer the broken connection swallowed.
+            if not (error.status == 412 and attempts > 1):
+                raise
+
+    def upload_small(
+        self,
+        source: Path | bytes,
+        labels: Labels | None = None,
+        *,
+        filename: str | None = None,
+        wait: float = 0.0,
+    ) -> Image:
+        """Upload a small image in one request. As ``upload``, but what is no image is refused at once: ``ApiError``."""
+        preferred = min(round(wait), LONGEST_PREFERRED_WAIT)
+        began = time.monotonic()
+        answer = self._send(
+            Call(
+                method="POST",
+                url="v1/images",
+                parameters=[("filename", filename or _name_of(source)), *(labels or Labels()).as_parameters()],
+                headers={
+                    **_idempotency_key(),
+                    **({"Prefer": f"wait={preferred}"} if preferred else {}),
+                    "Content-Length": str(_size_of(source)),
+                    "Content-Type": "application/octet-stream",
+                },
+                body=lambda: _chunks(source),
+                repeatable=True,
+            )
+        )
+        image = _parsed(Image.from_json, answer)
+        left = wait - (time.monotonic() - began)
+        return image if image.settled or left <= 0 else self.settled(image.id, left)
+
+    def settled(self, image_id: str, wait: float) -> Image:
+        """Return the image once it is ready or failed, or as it is after ``wait`` seconds."""
+        deadline = time.monotonic() + wait
+        pause = FIRST_POLL_SECONDS
+        while True:
+            image = self.get(image_id)
+            left = deadline - time.monotonic()
+            if image.settled or left <= 0:
+                return image
+            self._connection.patience.pause(min(pause, left))
+            pause = min(pause * POLL_GROWTH, LONGEST_POLL_SECONDS)
+
+    def get(self, image_id: str) -> Image:
+        """Return one image."""
+        return _parsed(Image.from_json, self._send(_read(_image_url(image_id))))
+
+    def page(self, criteria: Criteria | None = None, *, limit: int | None = None, cursor: str | None = None) -> Page:
+        """Return one page of a search, newest first; ``limit`` is the most items of it."""
+        parameters = (criteria or Criteria()).as_parameters()
+        parameters += [("limit", str(limit))] if limit is not None else []
+        parameters += [("cursor", cursor)] if cursor is not None else []
+        return _parsed(Page.from_json, self._send(_read("v1/images", parameters)))
+
+    def search(self, criteria: Criteria | None = None, *, page_limit: int | None = None) -> Iterator[Image]:
+        """Yield every image that a search finds, newest first, asking for page after page as they are needed."""
+        cursor = None
+        while True:
+            page = self.page(criteria, limit=page_limit, cursor=cursor)
+            yield from page.items
+            if page.next is None:
+                return
+            cursor = page.next
+
+    def patch(self, image_id: str, changes: Changes, *, version: int | None = None) -> Image:
+        """Change what is said of an image; with ``version`` only if it is still that one (else ``ApiError`` 412)."""
+        headers = {} if version is None else {"If-Match": f'"{version}"'}
+        return _parsed(
+            Image.from_json,
+            self._send(Call(method="PATCH", url=_image_url(image_id), json=changes, headers=headers)),
+        )
+
+    def delete(self, image_id: str) -> None:
+        """Delete an image for good."""
+        self._send(Call(method="DELETE", url=_image_url(image_id)))
+
+    def reprocess(self, image_id: str, *, from_rendition: bool = False) -> Image:
+        """Have the variants made anew: from the original, or with ``from_rendition`` from what was made of it."""
+        return _parsed(
+            Image.from_json,
+            self._send(
+                Call(
+                    method="POST",
+                    url=f"{_image_url(image_id)}/reprocess",
+                    parameters=[("from", "rendition")] if from_rendition else (),
+                    repeatable=True,
+                )
+            ),
+        )
+
+    def has_original(self, image_id: str) -> bool:
+        """Tell whether the original is there to be had: it has arrived, and it was not removed after processing."""
+        try:
+            with self._connection.stream(f"{_image_url(image_id)}/original", with_key=True):
+                return True
+        except ApiError as error:
+            if error.status in {404, 409}:
+                return False
+            raise
+
+    def original(self, image_id: str, target: BinaryIO) -> None:
+        """Write the original into ``target``. On an error ``target`` holds what had come until then."""
+        self._download(f"{_image_url(image_id)}/original", target, with_key=True)
+
+    def download(self, url: str, target: BinaryIO) -> None:
+        """Write the public bytes behind a variant's ``url`` into ``target``; as ``original``."""
+        self._download(url, target, with_key=False)
+
+    def _download(self, url: str, target: BinaryIO, *, with_key: bool) -> None:
+        with self._connection.stream(url, with_key=with_key) as pieces:
+            target.writelines(pieces)
+
+    def variants(self) -> list[Recipe]:
+        """Return the configured recipes."""
+        return _parsed(_items_of(Recipe.from_json), self._send(_read("v1/variants")))
+
+    def limits(self) -> dict[str, Any]:
+        """Return what the server accepts at most, as it tells it."""
+        return _parsed(dict[str, Any], self._send(_read("v1/limits")))
+
+    def health(self) -> None:
+        """Return when catalog and buckets answer; raises ``ApiError`` when they do not."""
+        self._send(_read("healthz"))
+
+    def keys(self) -> list[Key]:
+        """Return all API keys, without their texts. Needs an admin key, as the next two do."""
+        return _parsed(_items_of(Key.from_json), self._send(_read("v1/keys")))
+
+    def add_key(self, name: str, *, owner: str, scopes: Iterable[str]) -> Key:
+        """Make an API key and return it with its text, which is never to be had again."""
+        told = {"owner": owner, "name": name, "scopes": list(scopes)}
+        return _parsed(Key.from_json, self._send(Call(method="POST", url="v1/keys", json=told)))
+
+    def revoke_key(self, key_id: str) -> None:
+        """Make a key unknown from now on."""
+        self._send(Call(method="DELETE", url=f"v1/keys/{quote(key_id, safe='')}"))
+
+    def _send(self, call: Call) -> httpx.Response:
+        return self._connection.send(call)
+
+
+def sha256_of(source: Path | bytes) -> str:
+    """Return the checksum by which a server knows an original, in lower-case hex; raises ``OSError``."""
+    if isinstance(source, bytes):
+        return hashlib.sha256(source).hexdigest()
+    with source.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _parsed(read: Callable[[Any], _Answer], response: httpx.Response) -> _Answer:
+    try:
+        return read(response.json())
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        url = str(response.request.url)
+        msg = f"{url} did not answer as a Darkroom server does; is the address right?"
+        raise UnexpectedAnswer(msg) from error
+
+
+def _items_of(read: Callable[[Any], _Answer]) -> Callable[[Any], list[_Answer]]:
+    return lambda data: [read(item) for item in data["items"]]
+
+
+def _read(url: str, parameters: Iterable[tuple[str, str]] = ()) -> Call:
+    return Call(method="GET", url=url, parameters=parameters, repeatable=True)
+
+
+def _image_url(image_id: str) -> str:
+    return f"v1/images/{quote(image_id, safe='')}"
+
+
+def _idempotency_key() -> dict[str, str]:
+    return {"Idempotency-Key": uuid.uuid4().hex}
+
+
+def _name_of(source: Path | bytes) -> str:
+    # A name that is no text (bytes of another encoding) becomes one that is, or JSON could not carry it.
+    return source.name.encode(errors="replace").decode() if isinstance(source, Path) else "upload"
+
+
+def _size_of(source: Path | bytes) -> int:
+    return source.stat().st_size if isinstance(source, Path) else len(source)
+
+
+def _chunks(source: Path | bytes) -> Iterator[bytes]:
+    if isinstance(source, bytes):
+        for start in range(0, len(source), CHUNK_BYTES):
+            yield source[start : start + CHUNK_BYTES]
+        return
+    with source.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
+def _ignore(_count: int) -> None:
+    pass
