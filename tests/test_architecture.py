@@ -9,7 +9,10 @@ SOURCE = Path(__file__).parent.parent / "src" / "darkroom"
 
 WORDS = {"darkroom", "darkroom.model", "darkroom.errors", "darkroom.names"}
 PORTS = {
-    *(f"darkroom.{port}" for port in ("bucket", "uploads", "events", "transform", "access", "catalog", "edge", "figures")),
+    *(
+        f"darkroom.{port}"
+        for port in ("bucket", "uploads", "events", "transform", "access", "catalog", "edge", "figures")
+    ),
     "darkroom.transform.recipes",
     "darkroom.transform.plan",
     "darkroom.transform.sniff",
@@ -138,19 +141,27 @@ def test_only_the_wiring_names_adapters():
         if layer(name) < 4 or name.endswith(".wire"):
             continue
         named = {
-            other
-            for other in ours(tree)
-            if layer(other) == 3 and other.split(".")[1] not in {"client"} and other != name
+            other for other in ours(tree) if layer(other) == 3 and other.split(".")[1] != "client" and other != name
         }
         assert not named, f"{name} names adapters: {sorted(named)}"
 
 
 def test_no_import_has_side_effects():
-    allowed = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
+    allowed = (
+        ast.Import,
+        ast.ImportFrom,
+        ast.FunctionDef,
+        ast.AsyncFunctionDef,
+        ast.ClassDef,
+        ast.Assign,
+        ast.AnnAssign,
+    )
     for name, _, tree in ALL:
         for node in tree.body:
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
                 continue
-            if isinstance(node, ast.If) and ("TYPE_CHECKING" in ast.dump(node.test) or "__main__" in ast.dump(node.test)):
+            if isinstance(node, ast.If) and (
+                "TYPE_CHECKING" in ast.dump(node.test) or "__main__" in ast.dump(node.test)
+            ):
                 continue
             assert isinstance(node, allowed), f"{name}:{node.lineno} does something when it is imported"
