@@ -12,6 +12,7 @@ import random
 from typing import Any
 
 from PIL import ExifTags, Image, ImageCms, ImageDraw
+from PIL.TiffImagePlugin import IFDRational
 
 RED, GREEN, BLUE, YELLOW = (220, 40, 40), (40, 180, 60), (40, 60, 210), (235, 210, 50)
 """The corners from the top left, row by row."""
@@ -81,9 +82,9 @@ def camera_exif(*, orientation: int | None = None, place: bool = True) -> bytes:
     inner[ExifTags.Base.OffsetTimeOriginal] = "+02:00"
     inner[ExifTags.Base.LensModel] = "Brightbox 26mm f/1.8"
     inner[ExifTags.Base.ISOSpeedRatings] = 100
-    inner[ExifTags.Base.FNumber] = 1.8
-    inner[ExifTags.Base.ExposureTime] = 1 / 120
-    inner[ExifTags.Base.FocalLength] = 26.0
+    inner[ExifTags.Base.FNumber] = IFDRational(9, 5)
+    inner[ExifTags.Base.ExposureTime] = IFDRational(1, 120)
+    inner[ExifTags.Base.FocalLength] = IFDRational(26, 1)
     if place:
         position = exif.get_ifd(ExifTags.IFD.GPSInfo)
         position[ExifTags.GPS.GPSLatitudeRef] = "N"
