@@ -1,4 +1,4 @@
-"""Port: a place for whole objects under a key. The upload bucket is private, the assets bucket is what the edge reads."""
+"""Port: a place for whole objects under a key. The upload bucket is private, the assets bucket is what edges read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stat:
-    """What is known of an object without reading it. ``etag`` changes when the bytes do."""
+    """What is known of an object without reading it. ``etag``, without HTTP's quotes, changes when the bytes do."""
 
     key: str
     bytes: int
@@ -51,7 +51,8 @@ class Bucket(Protocol):
         ...
 
     def open(self, key: str) -> tuple[Stat, BinaryIO]:
-        """Open an object for reading as a real, seekable file (``fileno()`` works), at its beginning.
+        """Open an object for reading as a real, seekable file, at its beginning: ``fileno()`` works, and stands where
+        the file stands.
 
         The caller closes it. The file shows one version even if the object is replaced or deleted meanwhile. Raises
         ``NotFound``.
