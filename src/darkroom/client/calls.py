@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import time
 import uuid
 from pathlib import Path
@@ -11,7 +12,7 @@ from urllib.parse import quote
 
 from darkroom.client.answers import Changes, Criteria, Image, Key, Labels, Page, Recipe, Ticket
 from darkroom.client.connection import Call, Connection, Patience
-from darkroom.client.errors import ApiError, UnexpectedAnswer
+from darkroom.client.errors import ApiError, SourceChanged, UnexpectedAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -101,7 +102,7 @@ class Client:
             attempts += 1
             sent(-counted)
             counted = 0
-            for chunk in _chunks(source):
+            for chunk in _chunks(source, size):
                 yield chunk
                 counted += len(chunk)
                 sent(len(chunk))
@@ -126,6 +127,7 @@ class Client:
     ) -> Image:
         """Upload a small image in one request. As ``upload``, but what is no image is refused at once: ``ApiError``."""
         preferred = min(round(wait), LONGEST_PREFERRED_WAIT)
+        size = _size_of(source)
         began = time.monotonic()
         answer = self._send(
             Call(
@@ -135,10 +137,10 @@ class Client:
                 headers={
                     **_idempotency_key(),
                     **({"Prefer": f"wait={preferred}"} if preferred else {}),
-                    "Content-Length": str(_size_of(source)),
+                    "Content-Length": str(size),
                     "Content-Type": "application/octet-stream",
                 },
-                body=lambda: _chunks(source),
+                body=lambda: _chunks(source, size),
                 repeatable=True,
             )
         )
@@ -298,14 +300,15 @@ def _size_of(source: Path | bytes) -> int:
     return source.stat().st_size if isinstance(source, Path) else len(source)
 
 
-def _chunks(source: Path | bytes) -> Iterator[bytes]:
-    if isinstance(source, bytes):
-        for start in range(0, len(source), CHUNK_BYTES):
-            yield source[start : start + CHUNK_BYTES]
-        return
-    with source.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
+def _chunks(source: Path | bytes, size: int) -> Iterator[bytes]:
+    """Yield exactly ``size`` bytes; raises ``SourceChanged`` when there are fewer or more."""
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        left = size
+        while left and (chunk := file.read(min(CHUNK_BYTES, left))):
+            left -= len(chunk)
             yield chunk
+        if left or file.read(1):
+            raise SourceChanged("the file changed while it was being sent; try again when it is at rest")
 
 
 def _ignore(_count: int) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from darkroom.client.errors import ApiError, SourceChanged, Unreachable
+from darkroom.client.errors import ApiError, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -92,9 +92,6 @@ class Connection:
             delay = self.patience.delay(attempt)
             try:
                 response = self._http.send(self._request(call))
-            except httpx.LocalProtocolError as error:
-                msg = f"the file changed while it was being sent ({error})"
-                raise SourceChanged(msg) from error
             except httpx.TransportError as error:
                 if last or not (call.repeatable or isinstance(error, _NEVER_SENT)):
                     raise self._unreachable(error) from error
