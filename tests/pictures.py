@@ -99,7 +99,7 @@ def srgb_profile() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-def encode(picture: Image.Image, kind: str, **options: Any) -> bytes:  # noqa: ANN401 # Pillow's writers take what they take
+def encode(picture: Image.Image, kind: str, **options: Any) -> bytes:
     """Return ``picture`` as a file of Pillow's format ``kind``."""
     file = io.BytesIO()
     picture.save(file, kind, **options)
@@ -124,7 +124,7 @@ def jpeg(
     exif: bytes | None = None,
     orientation: int | None = None,
     mode: str = "RGB",
-    **options: Any,  # noqa: ANN401 # as encode
+    **options: Any,
 ) -> bytes:
     """Return a JPEG; ``mode`` may be ``RGB``, ``L`` or ``CMYK``; with ``exif`` and ``orientation`` they must agree."""
     picture, told = _stored(scene(width, height), orientation, exif)
@@ -139,7 +139,7 @@ def png(
     mode: str | None = None,
     orientation: int | None = None,
     exif: bytes | None = None,
-    **options: Any,  # noqa: ANN401 # as encode
+    **options: Any,
 ) -> bytes:
     """Return a PNG; ``mode`` may be ``P``, ``L``, ``LA``, ``1`` or ``I;16`` (16-bit grey)."""
     picture, told = _stored(scene(width, height, alpha=alpha), orientation, exif)
@@ -159,7 +159,7 @@ def webp(
     alpha: bool = False,
     orientation: int | None = None,
     exif: bytes | None = None,
-    **options: Any,  # noqa: ANN401 # as encode
+    **options: Any,
 ) -> bytes:
     """Return a still WebP."""
     picture, told = _stored(scene(width, height, alpha=alpha), orientation, exif)
@@ -191,7 +191,7 @@ def animated_gif(
     return _animated("GIF", width, height, frames=frames, duration=milliseconds, **told)
 
 
-def _animated(kind: str, width: int, height: int, *, frames: int, **options: Any) -> bytes:  # noqa: ANN401 # as encode
+def _animated(kind: str, width: int, height: int, *, frames: int, **options: Any) -> bytes:
     pictures = [scene(width, height, seed=number + 1) for number in range(frames)]
     return encode(pictures[0], kind, save_all=True, append_images=pictures[1:], **options)
 

@@ -20,7 +20,7 @@ _TABLES = (b"A2B0", b"A2B1", b"A2B2")
 
 _COLORANT_TOLERANCE = 0.003
 _CURVE_TOLERANCE = 0.004
-"""Of full scale in linear light: more than a compact profile's short curve is off, less than a plain gamma of 2.2 is."""
+"""Of full scale in linear light: more than the short curve of a compact profile is off, less than gamma 2.2 is."""
 _PROBES = (0.02, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9)
 _MOST_TAGS = 100
 
