@@ -1,40 +1,114 @@
-"""Port: the numbers an operator watches. Names and labels are declared once, here."""
+"""Port: the numbers an operator watches. Names, labels and buckets are declared once, here.
+
+The kinds are those of Prometheus (https://prometheus.io/docs/concepts/metric_types/), and so are the rules for names:
+base units, the unit last, ``_total`` added to counters when they are shown.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from darkroom.events import Depth
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One counter or one distribution of seconds; ``labels`` have few possible values each, never an id."""
+    """What all numbers have; ``labels`` have few possible values each, never an id or a stranger's word."""
 
     name: str
     help: str
     labels: tuple[str, ...] = ()
 
 
-REQUESTS = Figure("darkroom_requests", "API requests answered.", ("method", "route", "status"))
-REQUEST_SECONDS = Figure("darkroom_request_seconds", "Seconds from an API request to its answer.", ("route",))
-DELIVERIES = Figure("darkroom_deliveries", "Deliveries under /i/ by outcome: hot, cold, default, error.", ("outcome", "status"))
-DELIVERED_BYTES = Figure("darkroom_delivered_bytes", "Bytes of bodies delivered under /i/.")
-RECEIVED_BYTES = Figure("darkroom_received_bytes", "Bytes of originals received.", ("door",))
-TRANSFORMS = Figure("darkroom_transforms", "Originals worked on, by source format and outcome.", ("format", "outcome"))
-TRANSFORM_SECONDS = Figure("darkroom_transform_seconds", "Seconds from taking an event to its end.", ("outcome",))
-VARIANT_BYTES = Figure("darkroom_variant_bytes", "Bytes of variants made.", ("format",))
+@dataclass(frozen=True, slots=True)
+class Counter(Figure):
+    """Something that is only ever added to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram(Figure):
+    """How long something took; ``buckets`` are upper bounds in seconds, rising, the one without bound left out."""
+
+    buckets: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge(Figure):
+    """Something that is looked up at the moment it is asked for, not counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a gauge shows now, under these labels."""
+
+    gauge: Gauge
+    value: float
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+REQUESTS = Counter("darkroom_requests", "API requests answered.", ("method", "route", "status"))
+REQUEST_SECONDS = Histogram(
+    "darkroom_request_seconds",
+    "Seconds from an API request to its answer.",
+    ("route",),
+    (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0),
+)
+DELIVERIES = Counter(
+    "darkroom_deliveries", "Deliveries under /i/ by outcome: hot, cold, default, error.", ("outcome", "status")
+)
+DELIVERED_BYTES = Counter("darkroom_delivered_bytes", "Bytes of bodies delivered under /i/.")
+RECEIVED_BYTES = Counter("darkroom_received_bytes", "Bytes of originals received.", ("door",))
+TRANSFORMS = Counter("darkroom_transforms", "Originals worked on, by source format and outcome.", ("format", "outcome"))
+TRANSFORM_SECONDS = Histogram(
+    "darkroom_transform_seconds",
+    "Seconds from taking an event to its end.",
+    ("outcome",),
+    (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0),
+)
+VARIANT_BYTES = Counter("darkroom_variant_bytes", "Bytes of variants made.", ("format",))
+QUEUE_EVENTS = Gauge("darkroom_queue_events", "Events in the queue by state: waiting, leased, buried.", ("state",))
+QUEUE_OLDEST_SECONDS = Gauge(
+    "darkroom_queue_oldest_seconds", "Seconds for which the longest waiting event has been due."
+)
 
 COUNTERS = (REQUESTS, DELIVERIES, DELIVERED_BYTES, RECEIVED_BYTES, TRANSFORMS, VARIANT_BYTES)
 TIMES = (REQUEST_SECONDS, TRANSFORM_SECONDS)
+GAUGES = (QUEUE_EVENTS, QUEUE_OLDEST_SECONDS)
+
+
+def queue_readings(depth: Depth) -> tuple[Reading, ...]:
+    """Return what the gauges of the queue show at this depth."""
+    return (
+        Reading(QUEUE_EVENTS, depth.waiting, {"state": "waiting"}),
+        Reading(QUEUE_EVENTS, depth.leased, {"state": "leased"}),
+        Reading(QUEUE_EVENTS, depth.buried, {"state": "buried"}),
+        Reading(QUEUE_OLDEST_SECONDS, depth.oldest_seconds),
+    )
 
 
 class Figures(Protocol):
-    """Takes numbers from any thread, cheaply; never raises."""
+    """Takes numbers from any thread, cheaply; never raises for a number that fits its declaration.
 
-    def add(self, figure: Figure, amount: float = 1.0, **labels: str) -> None:
+    One that does not (other labels than declared; below zero, or not finite) is a mistake of the program: where people
+    are served it is left out, in tests it raises ``ValueError``, so that it is found.
+    """
+
+    def add(self, figure: Counter, amount: float = 1.0, **labels: str) -> None:
         """Add to a counter."""
         ...
 
-    def time(self, figure: Figure, seconds: float, **labels: str) -> None:
+    def time(self, figure: Histogram, seconds: float, **labels: str) -> None:
         """Record one duration."""
+        ...
+
+
+class ShownFigures(Figures, Protocol):
+    """Figures that can be asked for: the sum over all processes of the service, those that have ended included."""
+
+    def exposition(self, readings: Iterable[Reading] = ()) -> tuple[bytes, str]:
+        """Return everything counted, and the readings, as text in the format of Prometheus, and its content type."""
         ...
