@@ -12,6 +12,10 @@ BREAK_OFF = "break off"
 """Instead of an answer: close the connection after reading the request."""
 
 
+SILENCE = "silence"
+"""Instead of an answer: none, until the test is over."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """One answer; ``body`` is JSON unless it is bytes."""
@@ -49,6 +53,7 @@ class Script:
 def scripted(*answers: Answer | str) -> Iterator[Script]:
     """Serve the answers on a free loopback port until the end of the ``with``."""
     script = Script(answers=list(answers))
+    over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -59,6 +64,8 @@ def scripted(*answers: Answer | str) -> Iterator[Script]:
             script.requests.append(Request(self.command, self.path, headers, self.rfile.read(length)))
             answer = script.answers.pop(0)
             if isinstance(answer, str):
+                if answer == SILENCE:
+                    over.wait()
                 self.close_connection = True
                 return
             body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
@@ -81,6 +88,7 @@ def scripted(*answers: Answer | str) -> Iterator[Script]:
     try:
         yield script
     finally:
+        over.set()
         http_server.shutdown()
         thread.join()
         http_server.server_close()

@@ -41,7 +41,10 @@ def find(paths: Iterable[Path]) -> Found:
             found.files.append(path)
         else:
             found.unreadable.append((path, "it is neither a file nor a folder" if path.exists() else "it is not there"))
-    found.files = list({path.resolve(): path for path in reversed(found.files)}.values())[::-1]
+    once: dict[Path, Path] = {}
+    for file in found.files:
+        once.setdefault(file.resolve(), file)
+    found.files = list(once.values())
     return found
 
 

@@ -17,7 +17,7 @@ app = typer.Typer(
 def list_keys(*, json: Json = False, server: Server = DEFAULT_SERVER, key: Key = "") -> None:
     """List all keys; their texts are not kept and cannot be shown."""
     with connected(server, key) as client:
-        found = client.keys()
+        found = client.list_keys()
     if json:
         for one in found:
             print_json(one.raw)

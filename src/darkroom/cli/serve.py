@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from darkroom.cli.connect import fail
-from darkroom.errors import BadConfiguration
+from darkroom.errors import DarkroomError
 
 
 def serve(
@@ -50,6 +50,6 @@ def serve(
                 keys=False if no_keys else None,
             )
         )
-    except BadConfiguration as error:
+    except DarkroomError as error:
         fail(error.detail)
     raise typer.Exit(status)

@@ -241,7 +241,7 @@ class Client:
         """Return when catalog and buckets answer; raises ``ApiError`` when they do not."""
         self._send(_read("healthz"))
 
-    def keys(self) -> list[Key]:
+    def list_keys(self) -> list[Key]:
         """Return all API keys, without their texts. Needs an admin key, as the next two do."""
         return _parsed(_items_of(Key.from_json), self._send(_read("v1/keys")))
 

@@ -1,0 +1,198 @@
+"""``darkroom put``: a folder of everything goes in, what cannot is said, and a second run does nothing twice."""
+
+import fcntl
+import os
+import pty
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+import pytest
+
+from scripted import SILENCE, Answer, scripted
+from servers import free_port
+
+
+@pytest.fixture
+def folder(tmp_path, picture):
+    """Two good pictures, one of them deep and without an ending; a broken one; a copy; and what is no picture."""
+    root = tmp_path / "album"
+    deep = root / "2026" / "summer"
+    deep.mkdir(parents=True)
+    (root / "a.jpg").write_bytes(picture())
+    (deep / "no-ending").write_bytes(picture())
+    shutil.copy(root / "a.jpg", root / "copy of a.jpg")
+    (root / "broken.jpg").write_bytes(picture()[:300])
+    (root / "notes.txt").write_text("Words.")
+    (root / ".hidden.jpg").write_bytes(picture())
+    (root / ".thumbnails").mkdir()
+    (root / ".thumbnails" / "small.jpg").write_bytes(picture())
+    return root
+
+
+def outcomes(ran):
+    return {os.path.basename(told["file"]): told["outcome"] for told in ran.objects}  # noqa: PTH119 # a path as printed
+
+
+def test_a_folder_goes_in_and_what_cannot_is_said_with_its_reason(darkroom, folder, tag):
+    ran = darkroom("put", folder, "--tag", tag, "--album", "Summer", "--title", "Sea")
+    assert ran.code == 1
+    assert re.search(r"^darkroom: \S+broken\.jpg: .+ \(unreadable-image\)$", ran.err, re.MULTILINE)
+    assert re.search(r"^\S{26}  ready +\S+no-ending$", ran.out, re.MULTILINE)
+    summary = ran.out.splitlines()[-1]
+    for part in ("2 uploaded", "1 duplicate", "1 failed", "2 hidden", "1 no image", "/s"):
+        assert part in summary
+    found = darkroom("search", "--tag", tag, "--json").objects
+    assert {(image["filename"], image["album"], image["title"]) for image in found} <= {
+        ("a.jpg", "Summer", "Sea"),
+        ("copy of a.jpg", "Summer", "Sea"),
+        ("no-ending", "Summer", "Sea"),
+    }
+    assert len(found) == 2
+
+
+def test_a_second_run_sends_nothing_that_is_there(darkroom, folder, tag):
+    first = darkroom("put", folder, "--tag", tag, "--json")
+    again = darkroom("put", folder, "--tag", tag, "--json")
+    assert sorted(outcomes(first).values()) == ["duplicate", "failed", "ready", "ready"]
+    assert sorted(outcomes(again).values()) == ["already-there", "already-there", "duplicate", "failed"]
+    assert len(darkroom("search", "--tag", tag, "--json").objects) == 2
+
+
+def test_a_file_that_failed_is_tried_again_without_another_image(darkroom, folder, tag):
+    first, again = (darkroom("put", folder / "broken.jpg", "--tag", tag, "--json") for _ in range(2))
+    assert first.code == again.code == 1
+    assert first.objects == again.objects
+    assert first.objects[0]["code"] == "unreadable-image"
+    assert len(darkroom("search", "--state", "failed", "--tag", tag, "--json").objects) == 1
+
+
+def test_without_waiting_a_file_is_sent_and_found_ready_later(darkroom, picture, tmp_path):
+    file = tmp_path / "cat.jpg"
+    file.write_bytes(picture())
+    ran = darkroom("put", file, "--no-wait", "--json")
+    assert (ran.code, ran.objects[0]["outcome"]) in {(0, "sent"), (0, "ready")}
+    again = darkroom("put", file, "--json")
+    assert (again.objects[0]["outcome"], again.objects[0]["id"]) == ("already-there", ran.objects[0]["id"])
+
+
+def test_what_is_named_is_sent_whatever_it_is_called(darkroom, tmp_path):
+    file = tmp_path / ".words"
+    file.write_text("These are words.")
+    ran = darkroom("put", file)
+    assert ran.code == 1
+    assert "(unsupported-format)" in ran.err
+
+
+def test_paths_that_are_not_there_are_said_and_the_others_go_in(darkroom, picture, tmp_path):
+    file = tmp_path / "cat.jpg"
+    file.write_bytes(picture())
+    ran = darkroom("put", tmp_path / "dog.jpg", file)
+    assert ran.code == 1
+    assert "dog.jpg: it is not there" in ran.err
+    assert "1 uploaded; 1 failed" in ran.out
+
+
+def test_nothing_to_upload_is_no_failure(darkroom, tmp_path):
+    ran = darkroom("put", tmp_path)
+    assert ran.code == 0
+    assert "nothing to upload" in ran.out
+
+
+def test_a_name_of_control_characters_cannot_touch_the_terminal(darkroom, picture, tmp_path):
+    file = tmp_path / "a\x1b[31mb\n.jpg"
+    file.write_bytes(picture())
+    ran = darkroom("put", file)
+    assert ran.code == 0
+    assert "\x1b" not in ran.out
+    assert ran.out.count("\n") == 2
+
+
+def interrupted(process):
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    out, err = (part.decode() for part in process.communicate(timeout=20))
+    assert time.monotonic() - began < 5
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "darkroom: interrupted" in err
+    return out
+
+
+def test_after_ctrl_c_the_same_command_goes_on(start, darkroom, picture, tmp_path):
+    for number in range(12):
+        (tmp_path / f"{number:02}.jpg").write_bytes(picture(400, 300))
+    process = start("put", tmp_path, "--jobs", "1")
+    assert b"ready" in process.stdout.readline()
+    out = interrupted(process)
+    assert "not tried" in out
+    again = darkroom("put", tmp_path, "--json")
+    assert again.code == 0
+    assert set(outcomes(again).values()) == {"ready", "already-there"}
+    assert len(again.objects) == 12
+
+
+def test_ctrl_c_does_not_wait_for_a_server_that_keeps_silent(start, picture, tmp_path):
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(picture())
+    with scripted(Answer(200, {}), SILENCE, SILENCE) as script:
+        process = start("put", tmp_path, "--jobs", "2", url=script.url)
+        deadline = time.monotonic() + 20
+        while len(script.asked) < 3 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        interrupted(process)
+
+
+def test_a_wrong_key_is_said_once(darkroom, folder, keyed_server):
+    ran = darkroom("put", folder, url=keyed_server.url, key="dk_nobody_knows")
+    assert ran.code == 1
+    assert ran.err.count("DARKROOM_KEY") == 1
+    assert "uploaded" not in ran.out
+
+
+def test_a_key_that_may_only_read_is_said_once(darkroom, folder, keyed_server):
+    made = darkroom("keys", "add", "reader", "--scope", "read", url=keyed_server.url, key=keyed_server.key)
+    ran = darkroom("put", folder, "--jobs", "1", url=keyed_server.url, key=made.out.strip())
+    assert ran.code == 1
+    assert ran.err.count("darkroom: ") == 1
+    assert "4 not tried" in ran.out
+
+
+def test_a_server_that_is_away_is_said_once_with_its_address(darkroom, folder):
+    url = f"http://127.0.0.1:{free_port()}"
+    ran = darkroom("put", folder, url=url)
+    assert ran.code == 1
+    assert ran.err.startswith(f"darkroom: cannot reach {url}")
+    assert ran.err.count("\n") == 1
+
+
+def test_a_terminal_shows_one_bar_with_rate_and_remaining_time(start, picture, tmp_path):
+    for number in range(6):
+        (tmp_path / f"{number}.jpg").write_bytes(picture(300, 200))
+    seen, process = on_a_terminal(start, "put", tmp_path)
+    assert process.wait(20) == 0
+    assert re.search(r"[0-6]/6 files", seen)
+    assert re.search(r"\d (bytes|kB|MB)/s", seen)
+    assert re.search(r"\d:\d\d:\d\d left", seen)
+    assert len(re.findall(r"  ready  ", seen)) == 6
+    assert "6 uploaded" in seen
+
+
+def on_a_terminal(start, *arguments):
+    """Run a command on a pseudo-terminal of 120 columns; return everything that was shown, and the process."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 120, 0, 0))
+    process = start(*arguments, stdout=slave, stderr=slave, stdin=subprocess.DEVNULL)
+    os.close(slave)
+    seen = b""
+    try:
+        while piece := os.read(master, 65536):
+            seen += piece
+    except OSError:  # how Linux says that nobody has the other end open any more
+        pass
+    os.close(master)
+    return seen.decode(), process
