@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -101,6 +103,25 @@ def test_a_full_disk_is_told_and_nothing_half_is_kept(queue: SqliteQueue, file: 
         queue.publish(ObjectCreated(key="k" * 100_000, etag="e"))
     assert queue.depth().waiting == 1
     assert [lease.event for lease in queue.lease(10, 30)] == [ImageDeleted(image_id="before")]
+
+
+def test_a_disk_that_takes_no_more_is_told_as_one(file: Path) -> None:
+    program = """
+import pathlib, resource, sys
+from datetime import UTC, datetime
+from darkroom.errors import StorageFull
+from darkroom.events import ImageDeleted
+from darkroom.events.sqlite import SqliteQueue
+queue = SqliteQueue(pathlib.Path(sys.argv[1]), lambda: datetime.now(UTC))
+resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
+try:
+    queue.publish(ImageDeleted(image_id="k" * 200_000))
+except StorageFull as error:
+    print(error.detail)
+print(queue.depth().waiting)
+"""
+    said = subprocess.run([sys.executable, "-c", program, str(file)], check=True, capture_output=True, text=True).stdout
+    assert said == "the disk is full or failing; free some room and send the request again\n0\n"
 
 
 def test_a_new_file_may_be_opened_by_many_at_the_same_moment(tmp_path: Path, clock: Clock) -> None:

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 # Delivers as many bytes as each line it is sent says, and answers when they are counted.
 WORKER = """
-import sys, pathlib
+import os, sys, pathlib
 from darkroom.figures import DELIVERED_BYTES, REQUEST_SECONDS
 from darkroom.figures.prometheus import PrometheusFigures
 figures = PrometheusFigures(pathlib.Path(sys.argv[1]))
 for line in sys.stdin:
     figures.add(DELIVERED_BYTES, int(line))
-    figures.time(REQUEST_SECONDS, 0.02, route="/")
+    figures.time(REQUEST_SECONDS, 0.02, route=f"/{os.getpid()}")
     print("counted", flush=True)
 """
 DELIVERED = "darkroom_delivered_bytes_total"
@@ -144,7 +144,7 @@ from darkroom.figures.prometheus import PrometheusFigures
 figures = PrometheusFigures(pathlib.Path(sys.argv[1]))
 figures.add(DELIVERED_BYTES, 1)
 child = os.fork()
-for _ in range(100):
+for _ in range(20000):
     figures.add(DELIVERED_BYTES, 10)
 if child == 0:
     os._exit(0)
@@ -153,7 +153,7 @@ figures.add(DELIVERED_BYTES, 1)
 sys.stdout.buffer.write(figures.exposition()[0])
 """
     body = subprocess.run([sys.executable, "-c", program, str(folder)], check=True, capture_output=True).stdout
-    assert total(body, DELIVERED) == 2002
+    assert total(body, DELIVERED) == 400_002
 
 
 def test_a_new_start_counts_from_zero_and_touches_nothing_else(folder: Path) -> None:
