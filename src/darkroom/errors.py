@@ -119,6 +119,12 @@ class RateLimited(Unavailable):
     code = "rate-limited"
 
 
+class TooSlow(Unavailable):
+    """The body came more slowly than anybody waits for; nothing of it was kept."""
+
+    code = "too-slow"
+
+
 class StorageFull(Unavailable):
     """The disk is full; nothing of the request was kept."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import pictures
-from darkroom.bucket.objects import FolderBucket, memory_bucket
+from darkroom.bucket.objects import ObjectBucket
 from darkroom.errors import AlreadyExists, NotFound
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from darkroom.bucket import Bucket
 
 OPENERS: dict[str, Callable[[Path], Bucket]] = {
-    "memory": lambda folder: memory_bucket(),
-    "folder": FolderBucket,
+    "memory": lambda folder: ObjectBucket.memory(),
+    "folder": ObjectBucket.folder,
 }
 ANY = "application/octet-stream"
 KEY = "originals/01k0000000000000000000000a"

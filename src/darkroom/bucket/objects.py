@@ -56,6 +56,16 @@ class ObjectBucket:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
+    @staticmethod
+    def memory() -> ObjectBucket:
+        """Return a bucket that lasts as long as the process: for tests, and for deployments that may forget."""
+        return ObjectBucket(MemoryStore())
+
+    @staticmethod
+    def folder(folder: Path) -> FolderBucket:
+        """Return the bucket that lies in ``folder``."""
+        return FolderBucket(folder)
+
     def put(self, key: str, body: bytes | Path, *, content_type: str, create_only: bool = False) -> Stat:
         _check(key)
         size = len(body) if isinstance(body, bytes) else body.stat().st_size
@@ -113,11 +123,6 @@ class ObjectBucket:
     def check(self) -> None:
         with _translated("the list of all objects"):
             next(iter(obstore.list(self._store, chunk_size=1)), None)
-
-
-def memory_bucket() -> ObjectBucket:
-    """Return a bucket that lasts as long as the process: for tests, and for deployments that may forget."""
-    return ObjectBucket(MemoryStore())
 
 
 class FolderBucket(ObjectBucket):

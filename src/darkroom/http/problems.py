@@ -18,6 +18,7 @@ from darkroom.errors import (
     Refused,
     StorageFull,
     TooLarge,
+    TooSlow,
     Unauthorized,
     Unavailable,
     UnreadableImage,
@@ -43,6 +44,7 @@ STATUS_OF: tuple[tuple[type[DarkroomError], int], ...] = (
     (InvalidRequest, 422),
     (Refused, 422),
     (RateLimited, 429),
+    (TooSlow, 408),
     (StorageFull, 507),
     (Unavailable, 503),
 )

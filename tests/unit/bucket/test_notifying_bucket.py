@@ -8,7 +8,7 @@ import pytest
 
 from clock import Clock
 from darkroom.bucket.notifying import NotifyingBucket
-from darkroom.bucket.objects import ObjectBucket, memory_bucket
+from darkroom.bucket.objects import ObjectBucket
 from darkroom.errors import AlreadyExists, NotFound, StorageFull
 from darkroom.events import Event, ObjectCreated
 from darkroom.events.memory import MemoryQueue
@@ -43,7 +43,7 @@ class WatchfulQueue(MemoryQueue):
 
 @pytest.fixture
 def plain() -> ObjectBucket:
-    return memory_bucket()
+    return ObjectBucket.memory()
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_put_that_cannot_be_published_fails_and_repeating_it_sets_things_right
 def test_an_object_that_went_before_it_could_be_published_again_needs_no_event(queue: WatchfulQueue) -> None:
     class Fleeting(ObjectBucket):
         def __init__(self) -> None:
-            super().__init__(memory_bucket()._store)
+            super().__init__(ObjectBucket.memory()._store)
 
         def put(self, key: str, body: bytes | Path, *, content_type: str, create_only: bool = False) -> Stat:
             raise AlreadyExists(key)
