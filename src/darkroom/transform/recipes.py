@@ -87,11 +87,10 @@ MOST_RECIPES = 50
 LARGEST_FILE = 64 * 1024
 
 
-def _default(name: str, side: int) -> Recipe:
-    return Recipe(name=name, width=side, height=1080 if name == "large" else side, quality=DEFAULT_QUALITY)
-
-
-DEFAULT_RECIPES = (_default("large", 1920), _default("medium", 1080), _default("small", 320))
+DEFAULT_RECIPES = tuple(
+    Recipe(name=name, width=side, height=side, quality=DEFAULT_QUALITY)
+    for name, side in (("large", 1920), ("medium", 1080), ("small", 320))
+)
 
 
 def focal_point(gravity: str) -> tuple[float, float] | None:

@@ -1,0 +1,494 @@
+"""The pixels: libvips for everything but HEIC, whose decoder the libvips wheel lacks and pi-heif brings.
+
+An original is decoded once, at the largest size that any variant needs; every smaller picture is made from a larger
+one that is already there. What strangers sent is opened by the loader its first bytes ask for and by no other.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
+
+import pi_heif
+import pyvips
+
+from darkroom.errors import RenderFailed, TooLarge, UnreadableImage, UnsupportedFormat
+from darkroom.model import Facts, Format, Source
+from darkroom.transform import Order, Rendered, Slot
+from darkroom.transform.color import main_color
+from darkroom.transform.exif import read_exif
+from darkroom.transform.placeholder import thumbhash
+from darkroom.transform.plan import (
+    Encoding,
+    Layout,
+    Size,
+    as_seen,
+    check_limits,
+    encodings,
+    jpeg_shrink,
+    largest,
+    layout,
+    nearest,
+    webp_scale,
+)
+from darkroom.transform.profile import is_srgb
+from darkroom.transform.recipes import DEFAULT_QUALITY, WRITABLE, Fit, Recipe
+from darkroom.transform.sniff import HEAD_BYTES, sniff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
+
+_T = TypeVar("_T")
+
+_ENCODERS = 2
+"""Slots encoded at the same time, where there are that many processors.
+
+Two, because the largest AVIF takes half of all the time and more helpers would only wait for it. Each encoder runs on
+one thread, so that bytes do not depend on the machine and nothing is lost when all processors are busy anyway.
+"""
+
+_LOADERS = ("Jpeg", "Png", "Webp", "Nsgif", "Tiff", "Heif")
+
+_SKETCH = Recipe(name="sketch", width=32, height=32, quality={})
+"""What placeholder and main colour are taken from: a thumbhash keeps 7 by 7 waves, for which this is plenty."""
+
+_COST = {Format.JPEG: 1, Format.PNG: 6, Format.AVIF: 6, Format.WEBP: 10, Format.GIF: 10}
+"""About how long a pixel takes to encode, next to JPEG; the longest work is begun first."""
+
+_SCREEN = 72 / 25.4
+"""Pixels a millimetre, the usual for screens; an original's own resolution would be metadata."""
+
+_DEEPEST_PIXEL = 8
+"""Bytes a pixel may have for libvips to lift its bounds on a TIFF's buffers: red, green, blue and alpha in 16 bits."""
+
+
+class InlineTransform:
+    """Renders in this process: for tests, and for a process that is itself a jail."""
+
+    def render(self, original: BinaryIO, order: Order) -> Rendered:
+        """As the port says."""
+        return render(original, order)
+
+    def close(self) -> None:
+        """As the port says; nothing was started."""
+
+
+def warm_up() -> None:
+    """Use every decoder, encoder and profile once, so that a process can render after its files are shut."""
+    noise = pyvips.Image.gaussnoise(96, 64, seed=1, mean=128, sigma=40).cast("uchar")
+    still = noise.bandjoin([noise.rot180(), noise.fliphor()]).copy(interpretation="srgb")
+    clear = still.bandjoin(noise)
+    originals = (
+        still.icc_transform("p3").jpegsave_buffer(),
+        still.colourspace("cmyk").jpegsave_buffer(),
+        still.colourspace("rgb16").pngsave_buffer(),
+        still.tiffsave_buffer(),
+        clear.heifsave_buffer(compression="av1", effort=0),
+        clear.webpsave_buffer(page_height=32),
+        clear.gifsave_buffer(page_height=32),
+    )
+    recipes = tuple(
+        Recipe(name=fit, width=40, height=30, fit=fit, gravity="attention", formats=WRITABLE, quality=DEFAULT_QUALITY)
+        for fit in Fit
+    )
+    _configure()
+    for original in originals:
+        _render(original, Order(recipes=recipes))
+
+
+def render(original: BinaryIO, order: Order) -> Rendered:
+    """Make everything that ``order`` asks for, as the port says.
+
+    Takes memory for the original's bytes and for the base picture, and, where a format cannot be read line by line
+    (progressive JPEG, interlaced PNG, WebP, AVIF, HEIC), for a few bytes of each of its pixels.
+    """
+    _configure()
+    original.seek(0)
+    content = original.read(order.limits.bytes + 1)
+    if len(content) > order.limits.bytes:
+        msg = f"the file has more than {order.limits.bytes} bytes, which is the limit; make it smaller"
+        raise TooLarge(msg)
+    return _render(content, order)
+
+
+def _render(content: bytes, order: Order) -> Rendered:
+    opened = _open(content)
+    check_limits(opened.stored, opened.frames, order.limits)
+    seen = as_seen(opened.stored, opened.orientation)
+    sketch = layout(seen, _SKETCH, None)
+    layouts = [layout(seen, recipe, order.focus) for recipe in order.recipes]
+    pictures = _decode(opened, largest([sketch, *layouts]))
+    with _writing(), ThreadPoolExecutor(_helpers()) as pool:
+        writer = _Writer(pool, pictures)
+        for recipe, wanted in sorted(zip(order.recipes, layouts, strict=True), key=_largest_first):
+            writer.begin(recipe, wanted)
+        placeholder, color = pictures.look(sketch.scaled)
+        slots = [writer.end(recipe, wanted) for recipe, wanted in zip(order.recipes, layouts, strict=True)]
+    source = Source(
+        format=opened.format,
+        width=seen.width,
+        height=seen.height,
+        bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        has_alpha=pictures.transparent,
+        frames=opened.frames,
+    )
+    facts = Facts(source=source, placeholder=placeholder, color=color, exif=read_exif(opened.exif))
+    return Rendered(facts=facts, slots=tuple(slot for each in slots for slot in each))
+
+
+@cache
+def _configure() -> None:
+    """Set what libvips keeps for the whole process: no cache, one thread each, and no loader but those named above."""
+    pyvips.cache_set_max(0)
+    pyvips.concurrency_set(1)
+    pyvips.block_untrusted_set(state=True)
+    pyvips.operation_block_set("VipsForeignLoad", state=True)
+    for name in _LOADERS:
+        pyvips.operation_block_set(f"VipsForeignLoad{name}", state=False)
+    pi_heif.options.THUMBNAILS = False
+    pi_heif.options.DEPTH_IMAGES = False
+    pi_heif.options.AUX_IMAGES = False
+
+
+def _helpers() -> int:
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(_ENCODERS, available)
+
+
+# ------------------------------------------------------------------ from bytes to pixels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """An original whose header was read. ``stored`` is the size of one frame in the file, before orientation.
+
+    ``decode`` takes the size that is wanted of each frame, as stored, and returns the frames below one another at that
+    size or larger; no pixel is decoded until they are asked for, and then from top to bottom.
+    """
+
+    format: Format
+    stored: Size
+    frames: int
+    orientation: int
+    exif: bytes
+    decode: Callable[[Size], pyvips.Image]
+
+
+@contextmanager
+def _reading(found: Format) -> Iterator[None]:
+    """Say in a sentence that an original cannot be read; pi-heif raises as its documentation says."""
+    try:
+        yield
+    except (pyvips.Error, ValueError, EOFError, SyntaxError, RuntimeError, OSError) as error:
+        msg = f"the file begins as {found} does but is damaged or cut off; save the picture anew and upload that"
+        raise UnreadableImage(msg) from error
+
+
+def _open(content: bytes) -> _Opened:
+    found = sniff(content[:HEAD_BYTES])
+    if found is None:
+        msg = "the bytes are no picture this service reads; send JPEG, PNG, WebP, GIF, TIFF, AVIF or HEIC"
+        raise UnsupportedFormat(msg)
+    openers = {
+        Format.JPEG: _open_jpeg,
+        Format.PNG: _open_png,
+        Format.WEBP: _open_webp,
+        Format.GIF: _open_gif,
+        Format.TIFF: _open_tiff,
+        Format.AVIF: _open_avif,
+        Format.HEIC: _open_heic,
+    }
+    with _reading(found):
+        return openers[found](content)
+
+
+def _open_jpeg(content: bytes) -> _Opened:
+    # Damage in the middle of a JPEG is a mere warning to its decoder, which goes on in grey.
+    header = pyvips.Image.jpegload_buffer(content, access="sequential", fail_on="warning")
+
+    def decode(wanted: Size) -> pyvips.Image:
+        shrink = jpeg_shrink(_size(header), wanted)
+        if shrink == 1:
+            return header
+        return pyvips.Image.jpegload_buffer(content, shrink=shrink, access="sequential", fail_on="warning")
+
+    return _opened(Format.JPEG, header, decode)
+
+
+def _open_png(content: bytes) -> _Opened:
+    header = pyvips.Image.pngload_buffer(content, access="sequential", fail_on="error")
+    return _opened(Format.PNG, header, lambda _: header)
+
+
+def _open_webp(content: bytes) -> _Opened:
+    header = pyvips.Image.webpload_buffer(content, access="sequential", fail_on="error")
+    frames = _told(header, "n-pages", 1)
+
+    def decode(wanted: Size) -> pyvips.Image:
+        if frames > 1:
+            return pyvips.Image.webpload_buffer(content, n=-1, access="sequential", fail_on="error")
+        scale = webp_scale(_size(header), wanted)
+        return pyvips.Image.webpload_buffer(content, scale=scale, access="sequential", fail_on="error")
+
+    return _opened(Format.WEBP, header, decode, frames=frames)
+
+
+def _open_gif(content: bytes) -> _Opened:
+    header = pyvips.Image.gifload_buffer(content, access="sequential", fail_on="error")
+
+    def decode(_: Size) -> pyvips.Image:
+        return pyvips.Image.gifload_buffer(content, n=-1, access="sequential", fail_on="error")
+
+    return _opened(Format.GIF, header, decode, frames=_told(header, "n-pages", 1))
+
+
+def _open_tiff(content: bytes) -> _Opened:
+    header = pyvips.Image.tiffload_buffer(content, access="sequential", fail_on="error")
+
+    def decode(_: Size) -> pyvips.Image:
+        # Whole pictures in one compressed strip exceed the 50 MiB that are allowed otherwise.
+        pixel = pyvips.Image.black(1, 1, bands=header.bands).cast(header.format)
+        shallow = len(pixel.write_to_memory()) <= _DEEPEST_PIXEL
+        return pyvips.Image.tiffload_buffer(content, unlimited=shallow, access="sequential", fail_on="error")
+
+    return _opened(Format.TIFF, header, decode, exif=content)
+
+
+def _open_avif(content: bytes) -> _Opened:
+    # The loader has turned the picture as the container says, which is all that counts: not the EXIF orientation.
+    header = pyvips.Image.heifload_buffer(content, access="sequential", fail_on="error")
+    return _opened(Format.AVIF, header, lambda _: header)
+
+
+def _open_heic(content: bytes) -> _Opened:
+    picture = pi_heif.open_heif(content)  # turns the picture as the container says; its EXIF orientation is void
+
+    def decode(_: Size) -> pyvips.Image:
+        letters, _, deep = picture.mode.partition(";")
+        image = pyvips.Image.new_from_memory(picture.data, *picture.size, len(letters), "ushort" if deep else "uchar")
+        colored, plain = ("rgb16", "grey16") if deep else ("srgb", "b-w")
+        image = image.copy(interpretation=colored if image.bands > 2 else plain)
+        if letters.endswith("a"):
+            image = image.unpremultiply().cast(image.format)
+        if profile := picture.info.get("icc_profile"):
+            image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+        return image
+
+    return _Opened(
+        format=Format.HEIC,
+        stored=Size(*picture.size),
+        frames=1,
+        orientation=1,
+        exif=picture.info.get("exif") or b"",
+        decode=decode,
+    )
+
+
+def _opened(
+    found: Format,
+    header: pyvips.Image,
+    decode: Callable[[Size], pyvips.Image],
+    *,
+    frames: int = 1,
+    exif: bytes | None = None,
+) -> _Opened:
+    return _Opened(
+        format=found,
+        stored=_size(header),
+        frames=frames,
+        orientation=1 if found is Format.AVIF else _told(header, "orientation", 1),
+        exif=_told(header, "exif-data", b"") if exif is None else exif,
+        decode=decode,
+    )
+
+
+def _told(image: pyvips.Image, name: str, otherwise: _T) -> _T:
+    """Return what a header says under ``name``, if anything."""
+    return cast("_T", image.get(name)) if image.get_typeof(name) else otherwise
+
+
+def _size(image: pyvips.Image) -> Size:
+    return Size(image.width, image.height)
+
+
+def _decode(opened: _Opened, wanted: Size) -> _Pictures:
+    """Decode an original into a base picture of ``wanted`` size: upright, 8-bit sRGB, in memory."""
+    stored = as_seen(wanted, opened.orientation)
+    with _reading(opened.format):
+        strip = opened.decode(stored)
+        height = strip.height // opened.frames
+        base = _each_frame(strip, height, lambda frame: _to_srgb(_resized(frame, stored)))
+    if opened.orientation > 1:
+        base = _each_frame(base, stored.height, lambda frame: _upright(frame, opened.orientation))
+    transparent = bool(base.hasalpha()) and base[-1].min() < 255
+    if base.hasalpha() and not transparent:
+        base = base.extract_band(0, n=base.bands - 1).copy_memory()
+    return _Pictures(base, wanted, frames=opened.frames, transparent=transparent)
+
+
+def _each_frame(strip: pyvips.Image, height: int, change: Callable[[pyvips.Image], pyvips.Image]) -> pyvips.Image:
+    """Change each frame of ``height`` by itself, so that none bleeds into its neighbours; the result is in memory."""
+    if strip.height == height:
+        return change(strip).copy_memory()
+    tops = range(0, strip.height, height)
+    frames = [change(strip.crop(0, top, strip.width, height)) for top in tops]
+    return pyvips.Image.arrayjoin(frames, across=1).copy_memory()
+
+
+def _resized(image: pyvips.Image, size: Size) -> pyvips.Image:
+    if _size(image) == size:
+        return image
+    across, down = size.width / image.width, size.height / image.height
+    if not image.hasalpha():
+        return image.resize(across, vscale=down)
+    # What is transparent has a colour too, which must not bleed into what is not.
+    weighted = image.premultiply().cast(image.format)
+    return weighted.resize(across, vscale=down).unpremultiply().cast(image.format)
+
+
+def _to_srgb(image: pyvips.Image) -> pyvips.Image:
+    """Convert whatever a file holds to 8-bit sRGB; of shrunk pixels only, because it takes long.
+
+    A profile that does not fit the pixels is ignored, as browsers do.
+    """
+    profile = _told(image, "icc-profile-data", b"")
+    if profile and not is_srgb(profile):
+        with suppress(pyvips.Error):
+            return image.icc_transform("srgb", embedded=True)
+    if image.interpretation == "multiband":
+        bands = 3 if image.bands > 2 else 1
+        image = image.extract_band(0, n=bands).copy(interpretation="srgb" if bands > 1 else "b-w")
+    image = image.colourspace("srgb")
+    return image.extract_band(0, n=min(image.bands, 4)).cast("uchar")
+
+
+def _upright(image: pyvips.Image, orientation: int) -> pyvips.Image:
+    image = image.copy()
+    image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
+    return image.autorot()
+
+
+# ------------------------------------------------------------------ from pixels to slots
+
+
+class _Pictures:
+    """One picture in every size made of it so far: in memory, the frames of an animation below one another."""
+
+    def __init__(self, base: pyvips.Image, size: Size, *, frames: int, transparent: bool) -> None:
+        self._made = {size: base}
+        self.frames = frames
+        self.transparent = transparent
+
+    def scaled(self, size: Size) -> pyvips.Image:
+        """Return it in a size that the base holds."""
+        if size not in self._made:
+            source = nearest(list(self._made), size)
+            self._made[size] = _each_frame(self._made[source], source.height, lambda frame: _resized(frame, size))
+        return self._made[size]
+
+    def framed(self, wanted: Layout, background: str) -> pyvips.Image:
+        """Return what a layout shows of it."""
+        strip = self.scaled(wanted.scaled)
+        if wanted.size == wanted.scaled:
+            return strip
+        left, top = wanted.left, wanted.top
+        if wanted.seek is not None:
+            found = strip.crop(0, 0, *wanted.scaled).smartcrop(*wanted.size, interesting=wanted.seek)
+            left, top = -found.xoffset, -found.yoffset
+        paint = [*bytes.fromhex(background.removeprefix("#")), *[255] * (strip.bands - 3)]
+
+        def shown(frame: pyvips.Image) -> pyvips.Image:
+            return frame.embed(-left, -top, *wanted.size, extend="background", background=paint)
+
+        return _each_frame(strip, wanted.scaled.height, shown)
+
+    def look(self, size: Size) -> tuple[str, str]:
+        """Return placeholder and main colour, from the first frame scaled to ``size``."""
+        sketch = self.scaled(size).crop(0, 0, *size)
+        if not sketch.hasalpha():
+            sketch = sketch.addalpha()
+        rgba = bytes(sketch.write_to_memory())
+        return base64.b64encode(thumbhash(*size, rgba)).decode(), main_color(rgba)
+
+
+class _Writer:
+    """Encodes slots, several at a time; what two recipes have in common is encoded once."""
+
+    def __init__(self, pool: ThreadPoolExecutor, pictures: _Pictures) -> None:
+        self._pool = pool
+        self._pictures = pictures
+        self._begun: dict[tuple[Layout, str, Format, int | None], Future[bytes]] = {}
+
+    def begin(self, recipe: Recipe, wanted: Layout) -> None:
+        """Make the picture of a recipe now, and have it encoded by and by."""
+        picture = self._pictures.framed(wanted, recipe.background)
+        for each in sorted(self._encodings(recipe), key=lambda encoding: -_COST[encoding.format]):
+            key = self._key(recipe, wanted, each)
+            if key not in self._begun:
+                self._begun[key] = self._pool.submit(_encode, picture, wanted.size.height, each)
+
+    def end(self, recipe: Recipe, wanted: Layout) -> list[Slot]:
+        """Wait for the slots of a recipe that was begun."""
+        return [
+            Slot(
+                variant=recipe.name,
+                extension=each.extension,
+                format=each.format,
+                width=wanted.size.width,
+                height=wanted.size.height,
+                body=self._begun[self._key(recipe, wanted, each)].result(),
+                listed=each.listed,
+            )
+            for each in self._encodings(recipe)
+        ]
+
+    def _encodings(self, recipe: Recipe) -> tuple[Encoding, ...]:
+        return encodings(recipe, animated=self._pictures.frames > 1, transparent=self._pictures.transparent)
+
+    @staticmethod
+    def _key(recipe: Recipe, wanted: Layout, encoding: Encoding) -> tuple[Layout, str, Format, int | None]:
+        return wanted, recipe.background, encoding.format, encoding.quality
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """What was read can be written: if not, the fault is here and not in the original."""
+    try:
+        yield
+    except pyvips.Error as error:
+        msg = "an encoder failed on a picture that was read; it will be tried again"
+        raise RenderFailed(msg) from error
+
+
+def _encode(picture: pyvips.Image, frame_height: int, encoding: Encoding) -> bytes:
+    """Return a file without any metadata.
+
+    JPEG is baseline with its own Huffman tables: progressive is 4 % smaller, but takes twice as long to make and three
+    times as long to show, and those who are given a JPEG are the old and the small. Trellis takes six times as long.
+    AVIF has effort 0, because effort 4 takes forty times as long.
+    """
+    plain = picture.copy(xres=_SCREEN, yres=_SCREEN)
+    quality = encoding.quality
+    match encoding.format:
+        case Format.JPEG:
+            return bytes(plain.jpegsave_buffer(Q=quality, optimize_coding=True, keep="none"))
+        case Format.AVIF:
+            return bytes(plain.heifsave_buffer(Q=quality, compression="av1", effort=0, bitdepth=8, keep="none"))
+        case Format.WEBP:
+            return bytes(plain.webpsave_buffer(Q=quality, effort=4, page_height=frame_height, keep="none"))
+        case Format.GIF:
+            return bytes(plain.gifsave_buffer(page_height=frame_height, keep="none"))
+        case _:
+            return bytes(plain.pngsave_buffer(keep="none"))
+
+
+def _largest_first(each: tuple[Recipe, Layout]) -> int:
+    return -each[1].scaled.width * each[1].scaled.height
