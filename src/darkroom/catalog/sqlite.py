@@ -1,0 +1,342 @@
+"""The catalog as one SQLite file.
+
+``images`` is what a search filters by and a condition is checked on: narrow, so that it stays in memory while the
+documents do not have to. A term is a number in ``terms``, which also counts its images: that keeps the index small,
+tells at once which term of a query is the rarest, and knows every tag with its count. ``entries`` is the index
+``(owner, term) → ids``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from darkroom import names
+from darkroom.catalog import (
+    ABSENT,
+    CLAIMED_OTHERWISE,
+    GET_MANY_MAX,
+    MOVED,
+    TAKEN,
+    WORK_PER_PAGE,
+    cursors,
+    terms,
+)
+from darkroom.catalog.documents import from_document, to_document
+from darkroom.errors import AlreadyExists, Conflict, NotFound, VersionMoved
+from darkroom.model import State
+from darkroom.sqlite import Database
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from darkroom.catalog.terms import Plan, Range
+    from darkroom.model import Image, Page, Query
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE documents (
+    number INTEGER PRIMARY KEY,
+    document TEXT NOT NULL,
+    terms TEXT NOT NULL
+);
+CREATE TABLE images (
+    id TEXT PRIMARY KEY,
+    document INTEGER NOT NULL REFERENCES documents,
+    version INTEGER NOT NULL,
+    tombstone INTEGER NOT NULL,
+    width INTEGER,
+    height INTEGER,
+    bytes INTEGER
+) WITHOUT ROWID;
+CREATE TABLE terms (
+    number INTEGER PRIMARY KEY,
+    owner TEXT NOT NULL,
+    term TEXT NOT NULL,
+    images INTEGER NOT NULL,
+    UNIQUE (owner, term)
+);
+CREATE TABLE entries (
+    term INTEGER NOT NULL REFERENCES terms,
+    image TEXT NOT NULL,
+    PRIMARY KEY (term, image)
+) WITHOUT ROWID;
+CREATE TABLE claims (
+    owner TEXT NOT NULL,
+    name TEXT NOT NULL,
+    image TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    until REAL NOT NULL,
+    PRIMARY KEY (owner, name)
+) WITHOUT ROWID;
+CREATE INDEX claims_by_end ON claims (until)"""
+
+_CLAIMS_TIDIED = 10
+"""How many claims that have run out are removed with each new one."""
+
+
+class SqliteCatalog:
+    """A ``Catalog`` in the file ``path``."""
+
+    def __init__(self, path: Path, *, work_per_page: int = WORK_PER_PAGE) -> None:
+        self._work_per_page = work_per_page
+        self._database = Database(path, _SCHEMA, version=_VERSION)
+
+    def create(self, image: Image) -> None:
+        if not names.is_id(image.id):
+            msg = f"{image.id!r} is no id"
+            raise ValueError(msg)
+        with self._database.write() as connection:
+            self._create(connection, image)
+
+    def _create(self, connection: sqlite3.Connection, image: Image) -> None:
+        if connection.execute("SELECT 1 FROM images WHERE id = ?", (image.id,)).fetchone() is not None:
+            raise AlreadyExists(TAKEN)
+        numbers = _index(connection, image, frozenset())
+        number = connection.execute(
+            "INSERT INTO documents (document, terms) VALUES (?, ?)", (_text(image), _json(numbers))
+        ).lastrowid
+        connection.execute(
+            "INSERT INTO images (document, version, tombstone, width, height, bytes, id) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (number, *_columns(image), image.id),
+        )
+
+    def get(self, image_id: str) -> Image | None:
+        if not names.is_id(image_id):
+            return None
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT documents.document FROM images JOIN documents ON number = images.document WHERE id = ?",
+                (image_id,),
+            ).fetchone()
+        return None if row is None else from_document(json.loads(row[0]))
+
+    def get_many(self, image_ids: tuple[str, ...]) -> tuple[Image, ...]:
+        if len(image_ids) > GET_MANY_MAX:
+            msg = f"{len(image_ids)} images at once are more than {GET_MANY_MAX}"
+            raise ValueError(msg)
+        with self._database.read() as connection:
+            return _load(connection, image_ids)
+
+    def replace(self, image: Image, *, version: int) -> Image:
+        stored = dataclasses.replace(image, version=version + 1)
+        with self._database.write() as connection:
+            row = connection.execute(
+                "SELECT number, version, tombstone, terms FROM images JOIN documents ON number = images.document"
+                " WHERE id = ?",
+                (image.id,),
+            ).fetchone()
+            if row is None or row[2]:
+                raise NotFound(ABSENT)
+            number, found, _, old = row
+            if found != version:
+                raise VersionMoved(MOVED)
+            numbers = _index(connection, stored, frozenset(json.loads(old)))
+            connection.execute(
+                "UPDATE documents SET document = ?, terms = ? WHERE number = ?",
+                (_text(stored), _json(numbers), number),
+            )
+            connection.execute(
+                "UPDATE images SET version = ?, tombstone = ?, width = ?, height = ?, bytes = ? WHERE id = ?",
+                (*_columns(stored), image.id),
+            )
+        return stored
+
+    def forget(self, image_id: str) -> None:
+        if not names.is_id(image_id):
+            return
+        with self._database.write() as connection:
+            row = connection.execute(
+                "SELECT number, terms FROM images JOIN documents ON number = images.document WHERE id = ?", (image_id,)
+            ).fetchone()
+            if row is None:
+                return
+            number, old = row
+            _unindex(connection, image_id, json.loads(old))
+            connection.execute("DELETE FROM documents WHERE number = ?", (number,))
+            connection.execute("DELETE FROM images WHERE id = ?", (image_id,))
+
+    def search(self, query: Query) -> Page:
+        plan = terms.plan(query)
+        start = plan.end if query.cursor is None else cursors.position(query.cursor, plan)
+        with self._snapshot() as connection:
+            walked, *others = sorted(_groups(connection, plan), key=lambda group: group.images)
+            conditions, values = _conditions(others, plan.ranges)
+            looked_to = None
+            if walked.images >= self._work_per_page and (conditions or query.limit >= self._work_per_page):
+                last = _walk(connection, walked, (plan.first, start), limit=1, offset=self._work_per_page - 1)
+                looked_to = last[0] if last else None
+            bounds = (looked_to or plan.first, start)
+            ids = _walk(connection, walked, bounds, conditions, values, limit=query.limit + 1)
+            found = _load(connection, ids)
+        newest_first = tuple(sorted(found, key=lambda image: image.id, reverse=True))
+        return cursors.page(plan, newest_first, query.limit, looked_to)
+
+    def claim(self, owner: str, name: str, *, image_id: str, fingerprint: str, now: datetime, until: datetime) -> str:
+        with self._database.write() as connection:
+            connection.execute(
+                "DELETE FROM claims WHERE owner = ? AND name = ? AND until <= ?", (owner, name, now.timestamp())
+            )
+            connection.execute(
+                "DELETE FROM claims WHERE (owner, name) IN"
+                " (SELECT owner, name FROM claims WHERE until <= ? ORDER BY until LIMIT ?)",
+                (now.timestamp(), _CLAIMS_TIDIED),
+            )
+            connection.execute(
+                "INSERT OR IGNORE INTO claims (owner, name, image, fingerprint, until) VALUES (?, ?, ?, ?, ?)",
+                (owner, name, image_id, fingerprint, until.timestamp()),
+            )
+            bound_to, bound_for = connection.execute(
+                "SELECT image, fingerprint FROM claims WHERE owner = ? AND name = ?", (owner, name)
+            ).fetchone()
+        if bound_for != fingerprint:
+            raise Conflict(CLAIMED_OTHERWISE)
+        return str(bound_to)
+
+    def check(self) -> None:
+        with self._database.read() as connection:
+            connection.execute("SELECT id FROM images LIMIT 1").fetchall()
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        self._database.close()
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection on which all reads see the same moment."""
+        with self._database.read() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("ROLLBACK")
+
+
+def _text(image: Image) -> str:
+    return json.dumps(to_document(image), separators=(",", ":"))
+
+
+def _columns(image: Image) -> tuple[int | None, ...]:
+    measured = terms.measures(image)
+    return (image.version, image.state is State.DELETED, *(measured.get(measure) for measure in terms.MEASURES))
+
+
+def _load(connection: sqlite3.Connection, image_ids: Iterable[str]) -> tuple[Image, ...]:
+    rows = connection.execute(
+        "SELECT documents.document FROM images JOIN documents ON number = images.document"
+        " WHERE id IN (SELECT value FROM json_each(?))",
+        (_json(image_ids),),
+    )
+    return tuple(from_document(json.loads(text)) for (text,) in rows)
+
+
+def _index(connection: sqlite3.Connection, image: Image, old: frozenset[int]) -> frozenset[int]:
+    """Bring the index from the terms numbered ``old`` to those of ``image``; return their numbers."""
+    wanted = terms.terms(image)
+    known = {term: number for term, number, _ in _known(connection, image.owner, wanted)}
+    for term in wanted - known.keys():
+        known[term] = connection.execute(
+            "INSERT INTO terms (owner, term, images) VALUES (?, ?, 0) RETURNING number", (image.owner, term)
+        ).fetchone()[0]
+    numbers = frozenset(known.values())
+    added = numbers - old
+    connection.executemany("INSERT INTO entries (term, image) VALUES (?, ?)", [(number, image.id) for number in added])
+    connection.execute(
+        "UPDATE terms SET images = images + 1 WHERE number IN (SELECT value FROM json_each(?))", (_json(added),)
+    )
+    _unindex(connection, image.id, old - numbers)
+    return numbers
+
+
+def _unindex(connection: sqlite3.Connection, image_id: str, gone: frozenset[int]) -> None:
+    if not gone:
+        return
+    numbers = _json(gone)
+    connection.execute(
+        "DELETE FROM entries WHERE image = ? AND term IN (SELECT value FROM json_each(?))", (image_id, numbers)
+    )
+    connection.execute(
+        "UPDATE terms SET images = images - 1 WHERE number IN (SELECT value FROM json_each(?))", (numbers,)
+    )
+    connection.execute("DELETE FROM terms WHERE images = 0 AND number IN (SELECT value FROM json_each(?))", (numbers,))
+
+
+def _known(connection: sqlite3.Connection, owner: str, wanted: Iterable[str]) -> list[tuple[str, int, int]]:
+    """Return term, number and count of images of those terms that any image of the owner has."""
+    return connection.execute(
+        "SELECT term, number, images FROM terms WHERE owner = ? AND term IN (SELECT value FROM json_each(?))",
+        (owner, _json(wanted)),
+    ).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The numbers of those terms of one of the plan's groups that any image has, and how many images that makes."""
+
+    numbers: tuple[int, ...]
+    images: int
+
+
+def _groups(connection: sqlite3.Connection, plan: Plan) -> list[_Group]:
+    known = {
+        term: (number, images)
+        for term, number, images in _known(connection, plan.owner, (term for group in plan.groups for term in group))
+    }
+    found = ([known[term] for term in group if term in known] for group in plan.groups)
+    return [_Group(tuple(number for number, _ in terms_), sum(images for _, images in terms_)) for terms_ in found]
+
+
+_UNDER = "SELECT image FROM entries AS walked WHERE term = ? AND image >= ? AND image < ?"
+_MEASURING = (
+    " AND EXISTS (SELECT 1 FROM images WHERE id = walked.image"
+    " AND width BETWEEN ? AND ? AND height BETWEEN ? AND ? AND bytes BETWEEN ? AND ?)"
+)
+_ALSO_UNDER = (
+    " AND EXISTS (SELECT 1 FROM entries WHERE term IN (SELECT value FROM json_each(?)) AND image = walked.image)"
+)
+
+
+def _conditions(groups: Iterable[_Group], ranges: tuple[Range, ...]) -> tuple[str, tuple[str | int, ...]]:
+    """Return what else an image under the walked group must fulfil, as SQL and its values.
+
+    SQLite tests them in this order, so those that few images fulfil come first.
+    """
+    sql = ""
+    values: list[str | int] = []
+    if ranges:
+        sql += _MEASURING
+        spans = {span.measure: (span.least, span.most) for span in ranges}
+        for measure in terms.MEASURES:
+            values.extend(spans.get(measure, (0, terms.MEASURE_MAX)))
+    for group in groups:
+        sql += _ALSO_UNDER
+        values.append(_json(group.numbers))
+    return sql, tuple(values)
+
+
+def _walk(
+    connection: sqlite3.Connection,
+    group: _Group,
+    bounds: tuple[str, str],
+    conditions: str = "",
+    values: tuple[str | int, ...] = (),
+    *,
+    limit: int,
+    offset: int = 0,
+) -> list[str]:
+    """Return ids under any term of the group, newest first, within the bounds (inclusive, exclusive)."""
+    if not group.numbers:
+        return []
+    sql = " UNION ".join([_UNDER + conditions] * len(group.numbers)) + " ORDER BY image DESC LIMIT ? OFFSET ?"
+    every = [value for number in group.numbers for value in (number, *bounds, *values)]
+    return [image_id for (image_id,) in connection.execute(sql, (*every, limit, offset))]
+
+
+def _json(values: Iterable[str | int]) -> str:
+    return json.dumps(list(values))

@@ -1,0 +1,651 @@
+"""What every catalog promises, whatever keeps it."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from catalog_worker import CLAIMS, TAGS_EACH
+from darkroom.catalog import GET_MANY_MAX, WORK_PER_PAGE
+from darkroom.catalog.memory import MemoryCatalog
+from darkroom.catalog.sqlite import SqliteCatalog
+from darkroom.errors import AlreadyExists, Conflict, InvalidRequest, NotFound, VersionMoved
+from darkroom.model import Format, Orientation, Query, State
+from libraries import everything, found_by, full_image, image, images, libraries, pages, queries, tombstone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from darkroom.catalog import Catalog
+    from darkroom.model import Image
+
+WORKER = Path(__file__).parents[1] / "catalog_worker.py"
+KINDS = ("memory", "sqlite")
+NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
+ALL = Query(owner="local", states=())
+
+at_random = settings(deadline=None, max_examples=60)
+
+
+@contextmanager
+def opened(kind: str, *, work_per_page: int = WORK_PER_PAGE) -> Iterator[Catalog]:
+    """Give a new, empty catalog; what it keeps is gone at the end."""
+    if kind == "memory":
+        yield MemoryCatalog(work_per_page=work_per_page)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        durable = SqliteCatalog(Path(folder) / "catalog.sqlite", work_per_page=work_per_page)
+        yield durable
+        durable.close()
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def catalog(kind: str) -> Iterator[Catalog]:
+    with opened(kind) as it:
+        yield it
+
+
+def numbers_found(catalog: Catalog, **criteria) -> list[int]:
+    """Search among images named ``IMG_n.jpg`` and return the ``n`` of those found."""
+    found = everything(catalog, Query(owner="local", **criteria))
+    return [int(one.filename.removeprefix("IMG_").removesuffix(".jpg")) for one in found]
+
+
+# ------------------------------------------------------------------ one image
+
+
+@pytest.mark.parametrize("whole", [full_image(), image(1), image(2, state=State.AWAITING), tombstone(image(3))])
+def test_an_image_comes_out_as_it_went_in(catalog: Catalog, whole: Image):
+    catalog.create(whole)
+    assert catalog.get(whole.id) == whole
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", image(9).id, image(9).id.upper(), "\x00", "\ud800", "../..", "é" * 26, "0" * 10**6]
+)
+def test_any_text_may_be_asked_for_and_forgotten(catalog: Catalog, text: str):
+    catalog.create(image(1))
+    assert catalog.get(text) is None
+    assert catalog.get_many((text, image(1).id)) == (image(1),)
+    catalog.forget(text)
+    assert catalog.get(image(1).id) == image(1)
+
+
+def test_an_id_is_given_once(catalog: Catalog):
+    catalog.create(image(1, title="first"))
+    with pytest.raises(AlreadyExists):
+        catalog.create(image(1, title="second"))
+    assert catalog.get(image(1).id) == image(1, title="first")
+    assert numbers_found(catalog, words="second") == []
+
+
+def test_what_is_no_id_is_a_mistake_of_ours(catalog: Catalog):
+    with pytest.raises(ValueError, match="no id"):
+        catalog.create(image(1, id="image-1"))
+
+
+def test_many_images_come_in_one_request(catalog: Catalog):
+    for number in range(3):
+        catalog.create(image(number))
+    catalog.replace(tombstone(image(1)), version=1)
+    asked = (image(0).id, image(1).id, image(7).id, image(0).id)
+    assert {one.id: one.state for one in catalog.get_many(asked)} == {
+        image(0).id: State.READY,
+        image(1).id: State.DELETED,
+    }
+    assert len(catalog.get_many(asked)) == 2
+    assert catalog.get_many(()) == ()
+    assert catalog.get_many(tuple(image(number).id for number in range(GET_MANY_MAX)))
+    with pytest.raises(ValueError, match="more than"):
+        catalog.get_many(tuple(image(number).id for number in range(GET_MANY_MAX + 1)))
+
+
+# ------------------------------------------------------------------ writing under a condition
+
+
+def test_a_write_on_the_stored_version_counts_it_up(catalog: Catalog):
+    catalog.create(image(1))
+    stored = catalog.replace(image(1, title="new"), version=1)
+    assert stored == image(1, title="new", version=2)
+    assert catalog.get(stored.id) == stored
+    assert catalog.replace(image(1, title="newer", version=99), version=2).version == 3
+
+
+def test_a_write_on_another_version_changes_nothing(catalog: Catalog):
+    catalog.create(image(1, title="first", version=5))
+    for version in (4, 6, 0, -1):
+        with pytest.raises(VersionMoved):
+            catalog.replace(image(1, title="second"), version=version)
+    assert catalog.get(image(1).id) == image(1, title="first", version=5)
+    assert numbers_found(catalog, words="second") == []
+    assert numbers_found(catalog, words="first") == [1]
+
+
+def test_what_is_not_there_is_not_written(catalog: Catalog):
+    with pytest.raises(NotFound):
+        catalog.replace(image(1), version=1)
+    assert catalog.get(image(1).id) is None
+
+
+def test_a_tombstone_stays_one(catalog: Catalog):
+    catalog.create(image(1))
+    dead = catalog.replace(tombstone(image(1)), version=1)
+    assert catalog.get(dead.id) == dead
+    for version in (1, 2):
+        with pytest.raises(NotFound):
+            catalog.replace(image(1), version=version)
+    with pytest.raises(AlreadyExists):
+        catalog.create(image(1))
+    assert catalog.get(dead.id) == dead
+
+
+def test_no_search_finds_a_tombstone(catalog: Catalog):
+    catalog.create(image(1, tags=("cat",)))
+    catalog.create(tombstone(image(2, tags=("cat",))))
+    catalog.replace(tombstone(image(1, tags=("cat",))), version=1)
+    for states in ((), tuple(State), (State.DELETED,), (State.READY, State.DELETED)):
+        assert numbers_found(catalog, states=states) == []
+        assert numbers_found(catalog, states=states, tags=("cat",)) == []
+
+
+@pytest.mark.parametrize("last", [image(1, tags=("cat",)), tombstone(image(1, tags=("cat",)))])
+def test_what_is_forgotten_leaves_no_trace(catalog: Catalog, last: Image):
+    catalog.create(last)
+    catalog.forget(last.id)
+    catalog.forget(last.id)
+    assert catalog.get(last.id) is None
+    assert numbers_found(catalog, states=()) == []
+    with pytest.raises(NotFound):
+        catalog.replace(last, version=1)
+    catalog.create(image(1, tags=("dog",)))
+    assert numbers_found(catalog, tags=("dog",)) == [1]
+    assert numbers_found(catalog, tags=("cat",)) == []
+
+
+# ------------------------------------------------------------------ at the same time
+
+
+def test_of_many_who_create_an_image_one_does(catalog: Catalog):
+    together = threading.Barrier(8)
+
+    def create(number: int) -> bool:
+        together.wait()
+        try:
+            catalog.create(image(1, title=f"by {number}"))
+        except AlreadyExists:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        created = list(pool.map(create, range(8)))
+    assert created.count(True) == 1
+    stored = catalog.get(image(1).id)
+    assert stored is not None
+    assert stored.title == f"by {created.index(True)}"
+
+
+def test_no_edit_is_lost_between_threads(catalog: Catalog):
+    catalog.create(image(0))
+
+    def add(editor: int) -> None:
+        for number in range(5):
+            while True:
+                now = catalog.get(image(0).id)
+                assert now is not None
+                try:
+                    catalog.replace(
+                        dataclasses.replace(now, tags=(*now.tags, f"{editor} {number}")), version=now.version
+                    )
+                    break
+                except VersionMoved:
+                    time.sleep(0)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(8)))
+    every = {f"{editor} {number}" for editor in range(8) for number in range(5)}
+    last = catalog.get(image(0).id)
+    assert last is not None
+    assert set(last.tags) == every
+    assert last.version == 1 + len(every)
+    assert everything(catalog, Query(owner="local", tags=("3 3", "7 4"))) == [last]
+
+
+def test_a_search_sees_an_image_before_or_after_a_change_never_between(catalog: Catalog):
+    catalog.create(image(0, tags=("black",)))
+    done = threading.Event()
+
+    def change() -> None:
+        for version in range(1, 101):
+            catalog.replace(image(0, tags=("white" if version % 2 else "black",)), version=version)
+        done.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        changing = pool.submit(change)
+        while not done.is_set():
+            for colour in ("black", "white"):
+                for found in catalog.search(Query(owner="local", tags=(colour,))).items:
+                    assert found.tags == (colour,)
+            assert len(catalog.search(Query(owner="local")).items) == 1
+            assert catalog.search(Query(owner="local", tags=("black", "white"))).items == ()
+        changing.result()
+
+
+# ------------------------------------------------------------------ claims
+
+
+def claim(catalog: Catalog, image_id: str, *, owner="local", name="key", fingerprint="same", after=0.0) -> str:
+    """Claim at ``after`` seconds, for a minute."""
+    now = NOW + timedelta(seconds=after)
+    return catalog.claim(
+        owner, name, image_id=image_id, fingerprint=fingerprint, now=now, until=now + timedelta(seconds=60)
+    )
+
+
+def test_the_first_claim_wins_and_everybody_else_is_told(catalog: Catalog):
+    assert claim(catalog, "first") == "first"
+    assert claim(catalog, "second", after=1) == "first"
+    assert claim(catalog, "first", after=2) == "first"
+
+
+def test_claims_are_by_name_and_owner(catalog: Catalog):
+    assert claim(catalog, "first") == "first"
+    assert claim(catalog, "second", name="Key") == "second"
+    assert claim(catalog, "third", owner="anna") == "third"
+    assert claim(catalog, "fourth", name="“key”\x00'") == "fourth"
+
+
+def test_a_claim_for_another_request_is_a_conflict(catalog: Catalog):
+    claim(catalog, "first")
+    with pytest.raises(Conflict):
+        claim(catalog, "second", fingerprint="another")
+    assert claim(catalog, "third") == "first"
+
+
+def test_a_name_is_free_again_when_its_time_has_passed(catalog: Catalog):
+    claim(catalog, "first")
+    assert claim(catalog, "second", after=59.999) == "first"
+    assert claim(catalog, "third", after=60, fingerprint="another") == "third"
+    assert claim(catalog, "fourth", after=61, fingerprint="another") == "third"
+
+
+def test_claims_that_have_run_out_do_not_stand_in_the_way(catalog: Catalog):
+    for number in range(30):
+        claim(catalog, f"old {number}", name=f"key {number}")
+    for number in range(30):
+        assert claim(catalog, f"new {number}", name=f"key {number}", after=100) == f"new {number}"
+
+
+def test_of_many_who_claim_a_name_one_wins(catalog: Catalog):
+    together = threading.Barrier(8)
+
+    def try_to(number: int) -> str:
+        together.wait()
+        return claim(catalog, f"by {number}")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(try_to, range(8)))) == 1
+
+
+# ------------------------------------------------------------------ search: each criterion
+
+LIBRARY = [
+    image(0, tags=("cat", "Garden"), album="Summer", title="Sunset, over-the SEA"),
+    image(1, tags=("Straße",), width=3000, height=4000, length=500),
+    image(2, tags=("e\u0301te\u0301", "CAT"), album="e\u0301te\u0301", width=500, height=500, kind=Format.PNG),
+    image(3, tags=("🌅", "猫"), title="東京の夜 🌅", kind=Format.GIF, sha256="ab" * 32),
+    image(4, tags=('say "tag:cat"',), state=State.FAILED, title="don't'; DROP TABLE images"),
+    image(5, state=State.AWAITING, title="sea"),
+    image(6, owner="anna", tags=("cat",), album="Summer", title="sea", sha256="ab" * 32),
+    image(7, width=4001, length=2_000_000, title="the \u0927\u094d\u0930\u0941\u0935 of İstanbul ﬁle_2 10%"),
+]
+
+CRITERIA: list[tuple[dict[str, object], list[int]]] = [
+    ({}, [7, 3, 2, 1, 0]),
+    ({"tags": ("cat",)}, [2, 0]),
+    ({"tags": ("CAT", "garden")}, [0]),
+    ({"tags": ("cat", "Cat")}, [2, 0]),
+    ({"tags": ("STRASSE",)}, [1]),
+    ({"tags": ("été",)}, [2]),
+    ({"tags": ("E\u0301TE\u0301",)}, [2]),
+    ({"tags": ("ete",)}, []),
+    ({"tags": ("猫", "🌅")}, [3]),
+    ({"tags": ("ca",)}, []),
+    ({"tags": ("c%",)}, []),
+    ({"tags": ("cat\u200f",)}, [2, 0]),
+    ({"tags": ('say "tag:cat"',), "states": ()}, [4]),
+    ({"album": "summer"}, [0]),
+    ({"album": "été"}, [2]),
+    ({"album": "cat"}, []),
+    ({"words": "sea"}, [0]),
+    ({"words": "Sea SUNSET"}, [0]),
+    ({"words": "the"}, [7, 0]),
+    ({"words": "sunset winter"}, []),
+    ({"words": "jpg"}, [7, 3, 2, 1, 0]),
+    ({"words": "img_3.jpg"}, [3]),
+    ({"words": "京"}, [3]),
+    ({"words": "東京"}, [3]),
+    ({"words": "🌅"}, [3]),
+    ({"words": "ध्रुव"}, [7]),
+    ({"words": "i̇stanbul"}, [7]),
+    ({"words": "FILE 2"}, [7]),
+    ({"words": "don't drop", "states": ()}, [4]),
+    ({"formats": (Format.PNG,)}, [2]),
+    ({"formats": (Format.PNG, Format.GIF, Format.AVIF)}, [3, 2]),
+    ({"formats": (Format.AVIF,)}, []),
+    ({"orientation": Orientation.LANDSCAPE}, [7, 3, 0]),
+    ({"orientation": Orientation.PORTRAIT}, [1]),
+    ({"orientation": Orientation.SQUARE}, [2]),
+    ({"min_width": 4001}, [7]),
+    ({"max_width": 3000}, [2, 1]),
+    ({"min_height": 3001}, [1]),
+    ({"max_height": 500}, [2]),
+    ({"min_bytes": 1_000_001}, [7]),
+    ({"max_bytes": 500}, [1]),
+    ({"min_width": 3000, "max_width": 4000}, [3, 1, 0]),
+    ({"min_width": 4000, "max_width": 3000}, []),
+    ({"uploaded_after": image(3).uploaded_at}, [7, 3]),
+    ({"uploaded_before": image(3).uploaded_at}, [2, 1, 0]),
+    ({"uploaded_after": image(1).uploaded_at, "uploaded_before": image(3).uploaded_at}, [2, 1]),
+    ({"uploaded_after": image(3).uploaded_at, "uploaded_before": image(1).uploaded_at}, []),
+    (
+        {"uploaded_after": datetime(1, 1, 1, tzinfo=UTC), "uploaded_before": datetime.max.replace(tzinfo=UTC)},
+        [7, 3, 2, 1, 0],
+    ),
+    ({"uploaded_before": datetime(1, 1, 1, tzinfo=UTC)}, []),
+    ({"sha256": "AB" * 32}, [3]),
+    ({"sha256": "cd" * 32}, []),
+    ({"states": (State.FAILED,)}, [4]),
+    ({"states": (State.AWAITING, State.FAILED)}, [5, 4]),
+    ({"states": (State.PROCESSING,)}, []),
+    ({"states": ()}, [7, 5, 4, 3, 2, 1, 0]),
+    ({"states": (State.AWAITING,), "formats": (Format.JPEG,)}, []),
+    ({"states": (State.AWAITING,), "min_bytes": 0}, []),
+    ({"states": (State.AWAITING,), "words": "sea"}, [5]),
+    ({"min_width": 10**30}, []),
+    ({"max_bytes": -(10**30)}, []),
+    ({"min_width": -1, "max_width": 10**30}, [7, 3, 2, 1, 0]),
+]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def shelf(request: pytest.FixtureRequest) -> Iterator[Catalog]:
+    with opened(request.param) as filled:
+        for one in LIBRARY:
+            filled.create(one)
+        yield filled
+
+
+@pytest.mark.parametrize(("criteria", "numbers"), CRITERIA, ids=[repr(criteria) for criteria, _ in CRITERIA])
+def test_a_search_finds_what_it_asks_for(shelf: Catalog, criteria: dict[str, object], numbers: list[int]):
+    assert numbers_found(shelf, **criteria) == numbers
+
+
+def test_a_search_follows_every_change_of_an_image(catalog: Catalog):
+    catalog.create(image(0, tags=("cat", "kept"), album="Summer", state=State.PROCESSING))
+    catalog.replace(image(0, tags=("dog", "kept"), kind=Format.PNG), version=1)
+    assert numbers_found(catalog, tags=("cat",), states=()) == []
+    assert numbers_found(catalog, album="summer", states=()) == []
+    assert numbers_found(catalog, states=(State.PROCESSING,)) == []
+    assert numbers_found(catalog, tags=("dog", "kept"), formats=(Format.PNG,), min_width=4000) == [0]
+
+
+# ------------------------------------------------------------------ search: anything, anyhow
+
+
+@at_random
+@given(library=libraries(), query=queries(st.integers(1, 5)), work_per_page=st.sampled_from((1, 2, 3, 7, 1000)))
+def test_any_search_finds_what_a_filter_finds_in_the_same_pages_everywhere(library, query, work_per_page):
+    with ExitStack() as stack:
+        found = []
+        for kind in KINDS:
+            catalog = stack.enter_context(opened(kind, work_per_page=work_per_page))
+            for one in library:
+                catalog.create(one)
+            found.append(pages(catalog, query))
+    assert [one for page in found[0] for one in page.items] == found_by(query, library)
+    assert all(len(page.items) <= query.limit for page in found[0])
+    assert all(each == found[0] for each in found)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@at_random
+@given(
+    data=st.data(), library=libraries(), query=queries(st.integers(1, 3)), work_per_page=st.sampled_from((1, 3, 1000))
+)
+def test_pages_are_right_while_images_come_and_go(kind, data, library, query, work_per_page):
+    with opened(kind, work_per_page=work_per_page) as catalog:
+        now = {}
+        for one in library:
+            catalog.create(one)
+            now[one.id] = one
+        throughout = {one.id for one in found_by(query, library)}
+        seen = []
+        cursor = None
+        while True:
+            page = catalog.search(dataclasses.replace(query, cursor=cursor))
+            matching = {one.id: one for one in found_by(query, now.values())}
+            assert all(matching.get(one.id) == one for one in page.items)
+            seen.extend(one.id for one in page.items)
+            throughout &= matching.keys()
+            cursor = page.next
+            if cursor is None:
+                break
+            for number in data.draw(st.lists(st.integers(0, 40), max_size=3), label="touched"):
+                change(
+                    catalog, now, data.draw(images(number)), data.draw(st.sampled_from(("edit", "delete", "forget")))
+                )
+    assert seen == sorted(set(seen), reverse=True), "newest first, and no image twice"
+    assert throughout <= set(seen)
+
+
+def change(catalog: Catalog, now: dict[str, Image], wished: Image, how: str) -> None:
+    """Make an image so, or away with it, in the catalog and in what is known of it."""
+    current = now.get(wished.id)
+    if how == "forget":
+        catalog.forget(wished.id)
+        now.pop(wished.id, None)
+    elif current is None:
+        catalog.create(wished)
+        now[wished.id] = wished
+    elif current.state is not State.DELETED:
+        wished = dataclasses.replace(wished, owner=current.owner)
+        now[wished.id] = catalog.replace(tombstone(wished) if how == "delete" else wished, version=current.version)
+
+
+# ------------------------------------------------------------------ pages
+
+
+def test_pages_are_full_and_the_last_one_ends(catalog: Catalog):
+    for number in range(7):
+        catalog.create(image(number, tags=("cat",) if number != 3 else ()))
+    sizes = [len(page.items) for page in pages(catalog, Query(owner="local", tags=("cat",), limit=2))]
+    assert sizes == [2, 2, 2]
+
+
+def test_a_page_whose_matches_are_rare_comes_short_with_a_cursor(kind: str):
+    with opened(kind, work_per_page=10) as catalog:
+        for number in range(35):
+            catalog.create(image(number, width=5000 if number == 20 else 4000))
+        found = pages(catalog, Query(owner="local", min_width=5000))
+    assert [[one.id for one in page.items] for page in found] == [[], [image(20).id], [], []]
+
+
+def test_the_rarest_criterion_is_walked(kind: str):
+    with opened(kind, work_per_page=10) as catalog:
+        for number in range(35):
+            catalog.create(image(number, tags=("common", "rare") if number == 0 else ("common",)))
+        for tags in (("common", "rare"), ("rare", "common")):
+            (page,) = pages(catalog, Query(owner="local", tags=tags))
+            assert [one.id for one in page.items] == [image(0).id]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Query(owner="anna", tags=("cat",)),
+        Query(owner="local"),
+        Query(owner="local", tags=("dog",)),
+        Query(owner="local", tags=("cat", "dog")),
+        Query(owner="local", tags=("cat",), min_width=1),
+        Query(owner="local", tags=("cat",), uploaded_before=NOW),
+        Query(owner="local", album="cat"),
+        Query(owner="local", tags=("cat",), states=()),
+    ],
+)
+def test_a_cursor_of_another_search_is_refused(catalog: Catalog, other: Query):
+    cursor = first_cursor(catalog)
+    with pytest.raises(InvalidRequest, match="first page"):
+        catalog.search(dataclasses.replace(other, cursor=cursor))
+
+
+def test_a_cursor_fits_the_same_search_however_it_is_written(catalog: Catalog):
+    cursor = first_cursor(catalog)
+    same = Query(owner="local", tags=("CAT", "cat"), limit=7, cursor=cursor, states=(State.READY, State.READY))
+    assert [one.id for one in catalog.search(same).items] == [image(1).id, image(0).id]
+
+
+def test_a_cursor_that_was_altered_is_refused(catalog: Catalog):
+    cursor = first_cursor(catalog)
+    altered = [cursor[:at] + ("0" if letter != "0" else "1") + cursor[at + 1 :] for at, letter in enumerate(cursor)]
+    for text in (*altered, cursor[:-1], cursor + "0", cursor.upper(), f" {cursor}", cursor * 2):
+        with pytest.raises(InvalidRequest, match="first page"):
+            catalog.search(Query(owner="local", tags=("cat",), cursor=text))
+
+
+@pytest.mark.parametrize("text", ["", "x", image(1).id, "é", "\x00", "\ud800", "0" * 10**6, "Z" * 42])
+def test_a_made_up_cursor_is_refused(catalog: Catalog, text: str):
+    with pytest.raises(InvalidRequest, match="first page"):
+        catalog.search(Query(owner="local", cursor=text))
+
+
+def first_cursor(catalog: Catalog) -> str:
+    for number in range(3):
+        catalog.create(image(number, tags=("cat",)))
+    cursor = catalog.search(Query(owner="local", tags=("cat",), limit=1)).next
+    assert cursor is not None
+    return cursor
+
+
+# ------------------------------------------------------------------ search: what is refused
+
+
+@pytest.mark.parametrize(
+    ("criteria", "named"),
+    [
+        ({"limit": 0}, "limit"),
+        ({"limit": -1}, "limit"),
+        ({"limit": 201}, "limit"),
+        ({"limit": 10**30}, "limit"),
+        ({"words": ""}, "q "),
+        ({"words": " -_. "}, "q "),
+        ({"words": "word " * 10_000}, "q "),
+        ({"words": " ".join(f"w{number}" for number in range(100))}, "q "),
+        ({"words": "a" * 10**7}, "q "),
+        ({"tags": tuple(f"tag {number}" for number in range(10_000))}, "tag "),
+        ({"tags": ("",)}, "tag "),
+        ({"tags": ("\x00\ud800",)}, "tag "),
+        ({"tags": ("x" * 10**6,)}, "tag "),
+        ({"album": "\u202e"}, "album "),
+        ({"sha256": "abc"}, "sha256 "),
+        ({"sha256": "\ud800" * 64}, "sha256 "),
+    ],
+    ids=lambda value: repr(value)[:50],
+)
+def test_a_search_that_cannot_be_meant_is_refused_at_once(catalog: Catalog, criteria: dict[str, object], named: str):
+    began = time.monotonic()
+    with pytest.raises(InvalidRequest, match=named):
+        catalog.search(Query(owner="local", **criteria))  # type: ignore[arg-type]  # as many kinds as criteria
+    assert time.monotonic() - began < 1
+
+
+def test_the_largest_search_there_is_takes_bounded_time(catalog: Catalog):
+    for number in range(300):
+        catalog.create(image(number, tags=tuple(f"tag {tag}" for tag in range(50)), title="w1 w2 w3 w4 w5 w6 w7 w8"))
+    query = Query(
+        owner="local",
+        tags=tuple(f"tag {tag}" for tag in range(50)),
+        words="w1 w2 w3 w4 w5 w6 w7 w8",
+        formats=tuple(Format),
+        states=(State.READY, State.FAILED),
+        max_bytes=10,
+    )
+    began = time.monotonic()
+    assert everything(catalog, query) == []
+    assert time.monotonic() - began < 2
+
+
+def test_a_catalog_that_works_says_so(catalog: Catalog):
+    catalog.check()
+
+
+# ------------------------------------------------------------------ between processes
+
+
+@contextmanager
+def two_processes(path: Path, work: str) -> Iterator[tuple[subprocess.Popen[str], ...]]:
+    """Start two at once on one file, and give them as they begin."""
+    workers = tuple(
+        subprocess.Popen(
+            [sys.executable, str(WORKER), str(path), work, name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("one", "two")
+    )
+    try:
+        for worker in workers:
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == "open\n"
+        yield workers
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.communicate()
+
+
+def test_no_edit_is_lost_between_processes(tmp_path: Path):
+    path = tmp_path / "catalog.sqlite"
+    catalog = SqliteCatalog(path)
+    catalog.create(image(0))
+    with two_processes(path, "tag") as workers:
+        for worker in workers:
+            assert worker.stdin is not None
+            worker.stdin.write("\n")
+            worker.stdin.flush()
+        assert [worker.communicate(timeout=60)[0] for worker in workers] == ["done\n"] * 2
+    last = catalog.get(image(0).id)
+    assert last is not None
+    assert set(last.tags) == {f"{name} {number}" for name in ("one", "two") for number in range(TAGS_EACH)}
+    assert everything(catalog, Query(owner="local", tags=("one 24", "two 0"))) == [last]
+    catalog.close()
+
+
+def test_of_two_processes_that_claim_a_name_one_wins(tmp_path: Path):
+    path = tmp_path / "catalog.sqlite"
+    with two_processes(path, "claim") as workers:
+        for worker in workers:
+            assert worker.stdin is not None
+            worker.stdin.write("\n")
+            worker.stdin.flush()
+        told = [worker.communicate(timeout=60)[0].split() for worker in workers]
+    assert told[0] == told[1]
+    assert len(told[0]) == CLAIMS
