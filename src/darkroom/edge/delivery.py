@@ -1,0 +1,204 @@
+"""Delivery on one machine: what is asked for often comes from memory, the rest from the assets bucket.
+
+A plain hit touches memory and eight bytes of the purge log, nothing else. Whatever may wait runs in a small pool.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from darkroom.edge import answers, paths
+from darkroom.edge.answers import CONDITIONS, Absence, Answer, Lifetimes, Picture, Ready
+from darkroom.edge.negotiation import Negotiator
+from darkroom.edge.pictures import CHANGING, READS, Pictures
+from darkroom.edge.pool import Pool
+from darkroom.edge.tally import Tally
+from darkroom.errors import NotFound, Unavailable
+from darkroom.names import default_key
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+
+    from darkroom.bucket import Bucket
+    from darkroom.edge.paths import AssetPath
+    from darkroom.edge.purgelog import PurgeReader
+    from darkroom.figures import Figures
+    from darkroom.model import State
+    from darkroom.transform.recipes import Recipe
+
+log = logging.getLogger("darkroom.deliveries")
+
+DEFAULT_SECONDS = 10.0
+"""How long a worker keeps a default image in memory before it looks whether there is another."""
+
+WARNING_SECONDS = 1.0
+
+CHUNK_BYTES = 256 * 1024
+"""How much of a body is handed to the server at a time: what a slow reader can hold of our memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRules:
+    """What the operator has decided."""
+
+    lifetimes: Lifetimes = field(default_factory=Lifetimes)
+    hot_cache_bytes: int = 128 * 1024 * 1024
+    """Memory one worker may use for pictures that are asked for often."""
+    patience_seconds: float = 10.0
+    """How long a request waits for the store before it is answered 503."""
+
+
+class Delivery:
+    """Answers ``GET`` and ``HEAD`` of everything under ``/i/``. One for each worker, used on its event loop only."""
+
+    def __init__(
+        self,
+        assets: Bucket,
+        lookup: Callable[[str], State | None],
+        purged: PurgeReader,
+        figures: Figures,
+        *,
+        recipes: Sequence[Recipe],
+        default_picture: Picture,
+        rules: DeliveryRules,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take what delivery needs to know.
+
+        ``lookup`` tells the state of an image, ``None`` when there is none or it was deleted; it may block.
+        ``default_picture`` is shown where the bucket has no default image. ``clock`` counts seconds.
+        """
+        self._assets = assets
+        self._default_picture = default_picture
+        self._lifetimes = rules.lifetimes
+        self._clock = clock
+        self._negotiators = {recipe.name: Negotiator(recipe.formats) for recipe in recipes}
+        self._slots = {(recipe.name, format_.extension) for recipe in recipes for format_ in recipe.formats}
+        self._smallest = min(recipes, key=lambda recipe: recipe.width * recipe.height).name
+        self._pool = Pool(rules.patience_seconds)
+        self._pictures = Pictures(
+            assets,
+            lookup,
+            purged,
+            self._pool,
+            lifetimes=rules.lifetimes,
+            hot_cache_bytes=rules.hot_cache_bytes,
+            clock=clock,
+        )
+        self._defaults: dict[tuple[str, str], tuple[float, Picture]] = {}
+        self._tally = Tally(figures)
+        self._silent_until = 0.0
+
+    async def answer(self, method: str, path: str, headers: Sequence[tuple[bytes, bytes]]) -> Answer:
+        """Return the answer to a request; ``path`` is percent-decoded, header names are in lower case."""
+        fields = dict(headers)
+        if len(fields) != len(headers):
+            fields = _joined(headers)
+        negotiated = "." not in path
+        if negotiated:
+            path = self._negotiated(path, fields)
+        picture = self._pictures.hot(path[1:])
+        if picture is not None and method == "GET" and fields.keys().isdisjoint(CONDITIONS):
+            answer = picture.whole_negotiated if negotiated else picture.whole
+            if not answer.lacks_body:
+                self._tally.count("hot", 200, answer.length)
+                return answer
+        try:
+            outcome, answer = await self._consider(method, path, fields, picture, negotiated=negotiated)
+        except Unavailable as error:
+            self._warn(path, error)
+            outcome, answer = "error", answers.unavailable(method, error.retry_after)
+        self._tally.count(outcome, answer.status, answer.length)
+        return answer
+
+    async def chunks(self, answer: Answer) -> AsyncGenerator[bytes]:
+        """Yield the body of an answer in pieces of at most ``CHUNK_BYTES``; closes the file of a large one."""
+        if answer.file is None:
+            for start in range(0, answer.length, CHUNK_BYTES):
+                yield answer.body[start : start + CHUNK_BYTES]
+            return
+        left = answer.length
+        with answer.file as file:
+            while left:
+                chunk = await self._pool.run(file.read, min(left, CHUNK_BYTES))
+                if not chunk:
+                    raise Unavailable("a stored picture is shorter than it says")
+                left -= len(chunk)
+                yield chunk
+
+    def close(self) -> None:
+        """Give on the last numbers; let the threads and the purge log go."""
+        self._tally.close()
+        self._pool.close()
+        self._pictures.close()
+
+    def _negotiated(self, path: str, fields: Mapping[bytes, bytes]) -> str:
+        """Return the exact path that one without extension means, or the same path when there is no such variant."""
+        negotiator = self._negotiators.get(path[paths.VARIANT_AT :])
+        return path if negotiator is None else f"{path}.{negotiator.extension(fields.get(b'accept'))}"
+
+    async def _consider(
+        self, method: str, path: str, fields: Mapping[bytes, bytes], picture: Ready | None, *, negotiated: bool
+    ) -> tuple[str, Answer]:
+        """Return the outcome, as it is counted, and the answer to anything but a plain hit. Raises ``Unavailable``."""
+        if method not in {"GET", "HEAD"}:
+            return "error", answers.method_not_allowed()
+        wanted = paths.parse(path)
+        for _ in range(READS):
+            found = picture or await self._find(path, wanted)
+            if isinstance(found, Absence):
+                default = await self._default(wanted, fields.get(b"accept") if negotiated else None)
+                return "default", answers.default(default, found, method, self._lifetimes, negotiated=negotiated)
+            answer = answers.respond(found, method, fields, negotiated=negotiated)
+            if answer.lacks_body:
+                file = await self._pictures.open(found, answer.start)
+                if file is None:
+                    picture = None
+                    continue
+                answer = replace(answer, file=file)
+            return "cold" if picture is None else "hot", answer
+        raise Unavailable(CHANGING)
+
+    async def _find(self, path: str, wanted: AssetPath | None) -> Ready | Absence:
+        if wanted is None or wanted.extension is None:
+            return Absence.MISSING
+        found = await self._pictures.find(path[1:], wanted.image_id)
+        if isinstance(found, Absence) and (wanted.variant, wanted.extension) not in self._slots:
+            return Absence.MISSING  # it will not be there when the image is ready either
+        return found
+
+    async def _default(self, wanted: AssetPath | None, accept: bytes | None) -> Picture:
+        """Return the default image in the size and format asked for, as far as they are known."""
+        variant = wanted.variant if wanted is not None and wanted.variant in self._negotiators else self._smallest
+        slot = variant, self._negotiators[variant].extension(accept)
+        if wanted is not None and wanted.extension is not None and (variant, wanted.extension) in self._slots:
+            slot = variant, wanted.extension
+        until, picture = self._defaults.get(slot, (0.0, self._default_picture))
+        if until <= self._clock():
+            picture = await self._pool.run(self._load_default, *slot)
+            self._defaults[slot] = self._clock() + DEFAULT_SECONDS, picture
+        return picture
+
+    def _warn(self, path: str, error: Unavailable) -> None:
+        """Log why a picture was not read, at most once a second: a store that is down fails every request."""
+        if self._silent_until <= self._clock():
+            self._silent_until = self._clock() + WARNING_SECONDS
+            log.warning("picture not read", extra={"path": path, "reason": error.detail})
+
+    def _load_default(self, variant: str, extension: str) -> Picture:
+        try:
+            stored = self._assets.get(default_key(variant, extension))
+        except (NotFound, Unavailable):
+            return self._default_picture
+        return Picture(stored.content_type, stored.body)
+
+
+def _joined(headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return the header fields, those sent several times as one list (RFC 9110, section 5.3)."""
+    fields: dict[bytes, bytes] = {}
+    for name, value in headers:
+        fields[name] = fields[name] + b", " + value if name in fields else value
+    return fields

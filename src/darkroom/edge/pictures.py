@@ -1,0 +1,192 @@
+"""The pictures behind the paths: hot in memory, read once for all who ask at a time, forgotten when purged."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from darkroom.edge import answers
+from darkroom.edge.answers import Absence, Ready
+from darkroom.edge.hotcache import HotCache
+from darkroom.errors import NotFound, Unavailable
+from darkroom.model import State
+from darkroom.transform.sniff import HEAD_BYTES, sniff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import BinaryIO
+
+    from darkroom.bucket import Bucket
+    from darkroom.edge.answers import Lifetimes
+    from darkroom.edge.pool import Pool
+    from darkroom.edge.purgelog import PurgeReader
+
+READS = 3
+"""How often a picture is read that is purged again and again while it is being read."""
+
+MISS_SECONDS = 1.0
+"""How long a worker believes that a picture is missing. One that is being processed is looked for every time."""
+
+WHOLE_BYTES = 1024 * 1024
+"""A picture up to this long is read whole even where the hot cache is too small to keep it."""
+
+CHANGING = "the picture is being changed; ask again"
+
+_MISSES_MAX = 10_000
+
+
+@dataclass(slots=True, eq=False)
+class _Flight:
+    """One reading of a picture, for everybody who waits for it."""
+
+    image_id: str
+    task: asyncio.Task[Ready | Absence] | None = None
+    stale: bool = False
+    """Whether the picture was purged after the reading began."""
+
+
+class Pictures:
+    """The pictures of the assets bucket, as one worker knows them. Used on its event loop only."""
+
+    def __init__(
+        self,
+        assets: Bucket,
+        lookup: Callable[[str], State | None],
+        purged: PurgeReader,
+        pool: Pool,
+        *,
+        lifetimes: Lifetimes,
+        hot_cache_bytes: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``lookup`` tells the state of an image, ``None`` when there is none or it was deleted; it may block."""
+        self._assets = assets
+        self._lookup = lookup
+        self._purged = purged
+        self._pool = pool
+        self._lifetimes = lifetimes
+        self._clock = clock
+        self._cache: HotCache[Ready] = HotCache(hot_cache_bytes)
+        self._whole_bytes = max(self._cache.largest, WHOLE_BYTES)
+        self._misses: dict[str, tuple[float, Absence]] = {}
+        self._flights: dict[str, _Flight] = {}
+
+    def hot(self, key: str) -> Ready | None:
+        """Return a picture if it is in memory and was not purged."""
+        if self._purged.changed():
+            self._obey()
+        return self._cache.get(key)
+
+    async def find(self, key: str, image_id: str) -> Ready | Absence:
+        """Return a picture that is not hot, or why there is none. Raises ``Unavailable``."""
+        expiry, absence = self._misses.get(key, (0.0, Absence.MISSING))
+        if expiry > self._clock():
+            return absence
+        flight = self._flights.get(key)
+        if flight is not None:
+            found = await _landed(flight)
+            if isinstance(found, Ready):
+                return found
+            # That reading began before this request came: what was missing then may be there now.
+            flight = self._flights.get(key)
+        return await _landed(flight or self._begin(key, image_id))
+
+    async def open(self, picture: Ready, start: int) -> BinaryIO | None:
+        """Open a picture that is too large for memory, at ``start``; ``None`` when it has changed meanwhile."""
+        file = await self._pool.run(self._open, picture, start)
+        if file is None:
+            self._cache.remove(picture.stat.key)
+        return file
+
+    def close(self) -> None:
+        """Let the purge log go."""
+        self._purged.close()
+
+    def _begin(self, key: str, image_id: str) -> _Flight:
+        flight = self._flights[key] = _Flight(image_id)
+        flight.task = asyncio.get_running_loop().create_task(self._fly(key, flight))
+        flight.task.add_done_callback(_looked_at)
+        return flight
+
+    async def _fly(self, key: str, flight: _Flight) -> Ready | Absence:
+        try:
+            for _ in range(READS):
+                flight.stale = False
+                found = await self._pool.run(self._read, key, flight.image_id)
+                # What was read before a purge must be neither kept nor shown after it.
+                if self._purged.changed():
+                    self._obey()
+                if not flight.stale:
+                    self._keep(key, flight.image_id, found)
+                    return found
+            raise Unavailable(CHANGING)
+        finally:
+            del self._flights[key]
+
+    def _keep(self, key: str, image_id: str, found: Ready | Absence) -> None:
+        if isinstance(found, Ready):
+            self._cache.put(key, image_id, found, len(found.whole.body))
+        elif found is not Absence.PROCESSING:
+            if len(self._misses) >= _MISSES_MAX:
+                self._misses.clear()
+            self._misses[key] = (self._clock() + MISS_SECONDS, found)
+
+    def _obey(self) -> None:
+        purged = self._purged.read()
+        self._misses.clear()
+        for flight in self._flights.values():
+            flight.stale |= purged is None or flight.image_id in purged
+        if purged is None:
+            self._cache.clear()
+        else:
+            for image_id in purged:
+                self._cache.evict(image_id)
+
+    # ------------------------------------------------------------------ in the pool
+
+    def _read(self, key: str, image_id: str) -> Ready | Absence:
+        picture = self._load(key)
+        state = self._lookup(image_id)
+        if picture is None and state is State.READY:
+            picture = self._load(key)  # it may have become ready between the two looks
+        if picture is None or state is None:
+            return Absence.of(state)
+        return picture
+
+    def _load(self, key: str) -> Ready | None:
+        try:
+            stat = self._assets.stat(key)
+            if stat.bytes <= self._whole_bytes:
+                stored = self._assets.get(key)
+                return answers.ready(stored.stat, stored.content_type, stored.body, self._lifetimes)
+            stat, file = self._assets.open(key)
+        except NotFound:
+            return None
+        with file:
+            format_ = sniff(file.read(HEAD_BYTES))
+        content_type = "application/octet-stream" if format_ is None else format_.content_type
+        return answers.ready(stat, content_type, b"", self._lifetimes)
+
+    def _open(self, picture: Ready, start: int) -> BinaryIO | None:
+        try:
+            stat, file = self._assets.open(picture.stat.key)
+        except NotFound:
+            return None
+        if stat.etag != picture.stat.etag:
+            file.close()
+            return None
+        file.seek(start)
+        return file
+
+
+async def _landed(flight: _Flight) -> Ready | Absence:
+    assert flight.task is not None
+    # A reader who goes away must not end the reading for the others.
+    return await asyncio.shield(flight.task)
+
+
+def _looked_at(task: asyncio.Task[Ready | Absence]) -> None:
+    if not task.cancelled():
+        task.exception()
