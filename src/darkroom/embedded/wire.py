@@ -2,28 +2,55 @@
 
 from __future__ import annotations
 
+import logging
+import logging.config
 import secrets
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from darkroom import settings as configuration
 from darkroom.access.sqlite import SqliteAccess
 from darkroom.bucket.notifying import NotifyingBucket
 from darkroom.bucket.objects import ObjectBucket
 from darkroom.catalog.sqlite import SqliteCatalog
+from darkroom.edge.answers import Lifetimes, Picture
+from darkroom.edge.delivery import Delivery, DeliveryRules
 from darkroom.edge.purgelog import PurgeLog
+from darkroom.embedded.door import UPLOAD_PREFIX, UploadDoor
 from darkroom.embedded.layout import Layout
+from darkroom.embedded.logs import log_configuration
+from darkroom.embedded.processor import Processor
 from darkroom.events.sqlite import SqliteQueue
-from darkroom.figures.prometheus import PrometheusFigures
+from darkroom.figures import queue_readings
+from darkroom.figures.prometheus import PrometheusFigures, empty
+from darkroom.http.app import ApiOptions, create_api, front
+from darkroom.http.delivery import DeliveryApp
+from darkroom.http.reception import Reception
 from darkroom.service import Rules, Service, utc_now
 from darkroom.transform import Elsewhere, Limits
 from darkroom.transform.headers import dimensions
+from darkroom.transform.jail import Allowance, JailedTransform
 from darkroom.transform.recipes import load_recipes
 from darkroom.uploads.signed import SignedTickets
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from darkroom.access import Access
     from darkroom.settings import Settings
     from darkroom.transform import Transform
+
+log = logging.getLogger("darkroom.start")
+
+
+def prepare(settings: Settings) -> None:
+    """Make everything that has to be there before the first process is started, and check what can be checked.
+
+    Raises ``BadConfiguration``, ``Unavailable`` for data of another release.
+    """
+    empty(Layout(settings.data).figures)
+    service(settings).check()
+    access(settings).list()
 
 
 def access(settings: Settings) -> SqliteAccess:
@@ -32,14 +59,14 @@ def access(settings: Settings) -> SqliteAccess:
 
 
 def service(settings: Settings, transform: Transform | None = None) -> Service:
-    """Return the service; without ``transform`` it answers people but works on no events."""
+    """Return the service; without ``transform`` it answers people but cannot work on events."""
     layout = Layout(settings.data)
     queue = SqliteQueue(layout.queue, utc_now)
     return Service(
         catalog=SqliteCatalog(layout.catalog),
         uploads=NotifyingBucket(ObjectBucket.folder(layout.uploads), queue),
         assets=ObjectBucket.folder(layout.assets),
-        tickets=tickets(settings),
+        tickets=_tickets(settings),
         queue=queue,
         transform=transform or Elsewhere(),
         inspect=dimensions,
@@ -63,6 +90,72 @@ def service(settings: Settings, transform: Transform | None = None) -> Service:
     )
 
 
-def tickets(settings: Settings) -> SignedTickets:
-    """Return what makes and checks upload tickets."""
+def _tickets(settings: Settings) -> SignedTickets:
     return SignedTickets(Layout(settings.data).secret("tickets"), settings.base_url, utc_now)
+
+
+def http_app() -> ASGIApp:
+    """Return what each HTTP worker serves, as its environment says."""
+    settings = configuration.load()
+    logging.config.dictConfig(log_configuration(settings.log_level))
+    return application(settings, service(settings), access(settings))
+
+
+def application(settings: Settings, parts: Service, keys: Access) -> ASGIApp:
+    """Return delivery, the upload door and the API as one ASGI app."""
+    layout = Layout(settings.data)
+    delivery = Delivery(
+        parts.assets,
+        parts.state_of,
+        PurgeLog(layout.purges).reader(),
+        parts.figures,
+        recipes=parts.recipes,
+        default_picture=Picture("image/png", b""),
+        rules=DeliveryRules(
+            lifetimes=Lifetimes(
+                browser=settings.browser_seconds, edge=settings.edge_seconds, miss=settings.miss_seconds
+            ),
+            hot_cache_bytes=settings.hot_cache_bytes,
+        ),
+    )
+    reception = Reception(
+        layout.incoming,
+        limit=settings.max_post_bytes,
+        idle_seconds=settings.idle_seconds,
+        minimum_rate=settings.minimum_upload_rate,
+        most_at_a_time=settings.max_simultaneous_uploads,
+    )
+    options = ApiOptions(
+        keys=settings.keys,
+        allowed_origins=settings.allowed_origins,
+        delivery_url=settings.delivery_url,
+        exposition=lambda: exposition(parts),
+    )
+    door = UploadDoor(
+        _tickets(settings), parts.uploads, reception, parts.figures, allowed_origins=settings.allowed_origins
+    )
+    api = create_api(parts, keys, reception, options, on_stop=delivery.close)
+    return DeliveryApp(delivery, front(api, {UPLOAD_PREFIX: door}, options, parts.figures))
+
+
+def exposition(parts: Service) -> tuple[bytes, str]:
+    """Return body and content type of ``/metrics``, summed over all processes."""
+    assert isinstance(parts.figures, PrometheusFigures)
+    return parts.figures.exposition(queue_readings(parts.queue.depth()))
+
+
+def processor(settings: Settings) -> Processor:
+    """Return what works on events, its jail started. Raises ``BadConfiguration`` when the jail is not as asked."""
+    jail = JailedTransform(
+        settings.processors,
+        allowance=Allowance(
+            seconds=settings.render_seconds,
+            cpu_seconds=int(2 * settings.render_seconds),
+            memory_bytes=settings.render_memory_bytes,
+            images=settings.render_recycle,
+        ),
+        required=frozenset(settings.jail_layers),
+    )
+    log.info("jail", extra={"layers": list(jail.active_layers()), "workers": settings.processors})
+    parts = service(settings, jail)
+    return Processor(parts, parts.queue, threads=settings.processors, attempts=settings.attempts)

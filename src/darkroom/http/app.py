@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from darkroom import __version__
 from darkroom.errors import DarkroomError
 from darkroom.http.about import about_routes
 from darkroom.http.authority import Authority
+from darkroom.http.cross_origin import CrossOrigin
 from darkroom.http.documents import Problem
 from darkroom.http.guard import LocalOnly
 from darkroom.http.images import image_routes
@@ -24,11 +26,12 @@ from darkroom.http.problems import PROBLEM_TYPE, PROTOCOL_CODES, problem, raw_pr
 from darkroom.http.waiting import Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
 
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from darkroom.access import Access
+    from darkroom.figures import Figures
     from darkroom.http.reception import Reception
     from darkroom.service import Service
 
@@ -52,14 +55,28 @@ PROBLEM_ANSWER: dict[str, Any] = {
 }
 
 
-def create_api(service: Service, access: Access, reception: Reception, options: ApiOptions) -> ASGIApp:
-    """Return the API; delivery and the upload door stand in front of it, in the deployment."""
+def create_api(
+    service: Service,
+    access: Access,
+    reception: Reception,
+    options: ApiOptions,
+    *,
+    on_stop: Callable[[], None],
+) -> FastAPI:
+    """Return the routes alone; ``front`` guards them. ``on_stop`` is called when the server stops."""
+
+    @asynccontextmanager
+    async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
+        yield
+        on_stop()
+
     api = FastAPI(
         title="Darkroom",
         version=__version__,
         summary="Upload, variants, metadata, search and delivery of images.",
         docs_url=None,
         redoc_url=None,
+        lifespan=lifespan,
         responses={"4XX": PROBLEM_ANSWER, "5XX": PROBLEM_ANSWER},
         separate_input_output_schemas=False,
     )
@@ -73,10 +90,41 @@ def create_api(service: Service, access: Access, reception: Reception, options: 
     api.add_exception_handler(RequestValidationError, _invalid_request)
     api.add_exception_handler(HTTPException, _protocol_error)
     api.add_exception_handler(Exception, _mistake)
-    app: ASGIApp = api
+    return api
+
+
+def front(api: ASGIApp, doors: Mapping[str, ASGIApp], options: ApiOptions, figures: Figures) -> ASGIApp:
+    """Return the API with ``doors`` (apps by the prefix of their paths) beside it, guarded and written down."""
+    app: ASGIApp = Doors(api, doors)
+    app = CrossOrigin(app, origins=options.allowed_origins, prefixes=("/v1/",))
     if not options.keys:
         app = LocalOnly(app, allowed_origins=options.allowed_origins)
-    return Journal(app, figures=service.figures)
+    return Journal(app, figures=figures)
+
+
+class Doors:
+    """Hands a request to the app whose prefix its path has, and everything else to the API."""
+
+    def __init__(self, api: ASGIApp, doors: Mapping[str, ASGIApp]) -> None:
+        self._api = api
+        self._doors = doors
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] == "http":
+            for prefix, door in self._doors.items():
+                if scope["path"].startswith(prefix):
+                    scope["route"] = Door(prefix)
+                    await door(scope, receive, send)
+                    return
+        await self._api(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What the journal calls a request that came through a door."""
+
+    path: str
 
 
 def _describe(api: FastAPI) -> None:

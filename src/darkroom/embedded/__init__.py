@@ -1,0 +1,1 @@
+"""Deployment 1: one machine. Folders, SQLite, worker processes, one command."""
