@@ -14,6 +14,8 @@ from typing import Any
 from PIL import ExifTags, Image, ImageCms, ImageDraw
 from PIL.TiffImagePlugin import IFDRational
 
+import heic_writer
+
 RED, GREEN, BLUE, YELLOW = (220, 40, 40), (40, 180, 60), (40, 60, 210), (235, 210, 50)
 """The corners from the top left, row by row."""
 
@@ -212,3 +214,15 @@ def avif(width: int = 64, height: int = 48, *, alpha: bool = False, exif: bytes 
     """Return an AVIF."""
     told = {} if exif is None else {"exif": exif}
     return encode(scene(width, height, alpha=alpha), "AVIF", speed=10, quality=80, **told)
+
+
+def heic(
+    width: int = 64,
+    height: int = 48,
+    *,
+    quarter_turns: int = 0,
+    exif: bytes | None = None,
+    icc: bytes | None = None,
+) -> bytes:
+    """Return a HEIC, stored turned by so many quarters with a note to turn it back; EXIF orientation means nothing."""
+    return heic_writer.heic(scene(width, height), quarter_turns=quarter_turns, exif=exif, icc=icc)
