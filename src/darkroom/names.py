@@ -21,6 +21,9 @@ _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MILLISECOND = 2**48 - 1
 
+UPLOAD_PREFIX = "/upload/"
+"""What every path of the upload door begins with."""
+
 FILENAME_MAX, TAG_MAX, TITLE_MAX = 255, 64, 500
 
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -82,6 +85,17 @@ def parse_original_key(key: str) -> str | None:
     """Return the image id of an original's key, or ``None`` for a key that is not ours."""
     prefix, _, image_id = key.partition("/")
     return image_id if prefix == "originals" and is_id(image_id) else None
+
+
+def upload_path(image_id: str) -> str:
+    """Return where the door takes in the original of an image, when it has a door of ours."""
+    return f"{UPLOAD_PREFIX}{image_id}"
+
+
+def parse_upload_path(path: str) -> str | None:
+    """Return the image id of a path of the upload door, or ``None`` for a path that is not one."""
+    image_id = path.removeprefix(UPLOAD_PREFIX)
+    return image_id if path.startswith(UPLOAD_PREFIX) and is_id(image_id) else None
 
 
 def asset_prefix(image_id: str) -> str:

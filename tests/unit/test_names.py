@@ -55,6 +55,20 @@ def test_an_original_s_key_names_its_image():
     assert names.parse_original_key(names.original_key(image_id)) == image_id
 
 
+def test_an_upload_path_names_its_image():
+    image_id = names.first_id_at(datetime(2026, 1, 1, tzinfo=UTC))
+    assert names.parse_upload_path(names.upload_path(image_id)) == image_id
+    for path in (
+        "/upload/",
+        "/upload",
+        image_id,
+        f"/uploads/{image_id}",
+        f"/upload/{image_id}/x",
+        f"//upload/{image_id}",
+    ):
+        assert names.parse_upload_path(path) is None
+
+
 @pytest.mark.parametrize(
     ("sent", "kept"),
     [

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 from starlette.requests import Request
 
 from darkroom import figures as f
-from darkroom.errors import AlreadyExists, DarkroomError, InvalidRequest
+from darkroom.errors import AlreadyExists, DarkroomError, InvalidRequest, NotFound
+from darkroom.http.lingering import Lingering
 from darkroom.http.problems import problem, raw_problem
+from darkroom.names import parse_upload_path
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     from darkroom.http.receive import Received
     from darkroom.http.reception import Reception
     from darkroom.uploads import Promise
-
-UPLOAD_PREFIX = "/upload/"
 
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
@@ -51,9 +51,13 @@ class UploadDoor:
         self._reception = reception
         self._figures = figures
         self._origins = frozenset(origin.encode() for origin in allowed_origins)
+        self._app = Lingering(self._serve)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        await self._app(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             status, headers, body = await self._answer(scope, receive)
         except DarkroomError as error:
@@ -67,7 +71,11 @@ class UploadDoor:
             return 204, [], b""
         if scope["method"] != "PUT":
             return raw_problem(405, "method-not-allowed", "an upload ticket is used by PUT", {"allow": "PUT, OPTIONS"})
-        promise = self._tickets.verify(scope["path"].removeprefix(UPLOAD_PREFIX), scope["query_string"])
+        image_id = parse_upload_path(scope["path"])
+        if image_id is None:
+            msg = "there is no upload at this address; send the bytes to the url exactly as it was given"
+            raise NotFound(msg)
+        promise = self._tickets.verify(image_id, scope["query_string"])
         lengths, types = _values(scope, b"content-length"), _values(scope, b"content-type")
         if not lengths:
             msg = f"send Content-Length: {promise.bytes}, as the ticket promises"

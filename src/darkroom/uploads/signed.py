@@ -11,14 +11,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
 
 from darkroom.errors import BadSignature, Expired
-from darkroom.names import is_id, original_key, parse_original_key
+from darkroom.names import is_id, original_key, parse_original_key, upload_path
 from darkroom.uploads import Promise, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-UPLOAD_PREFIX = "/upload/"
-"""What a ticket's path begins with; the image's id follows."""
 
 SECRET_BYTES = 32
 """Least length of a signing secret, that of the digest (RFC 2104, section 3)."""
@@ -57,7 +54,7 @@ class SignedTickets:
         signature = self._signature(image_id, query)
         return Ticket(
             method="PUT",
-            url=f"{self._base_url}{UPLOAD_PREFIX}{image_id}?{query}{_SIGNATURE}{signature}",
+            url=f"{self._base_url}{upload_path(image_id)}?{query}{_SIGNATURE}{signature}",
             headers={"Content-Type": promise.content_type},
             expires_at=datetime.fromtimestamp(expires, UTC),
         )

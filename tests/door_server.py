@@ -1,0 +1,46 @@
+"""The upload door alone, for a real server: ``granian --interface asginl --factory door_server:app``.
+
+Everything lies in the folder named by ``DOOR_FOLDER``: the bucket, the queue of events, bodies being received.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from darkroom.bucket.notifying import NotifyingBucket
+from darkroom.bucket.objects import ObjectBucket
+from darkroom.embedded.door import UploadDoor
+from darkroom.events.sqlite import SqliteQueue
+from darkroom.figures.memory import MemoryFigures
+from darkroom.http.reception import Reception
+from darkroom.service import utc_now
+from darkroom.uploads.signed import SignedTickets
+
+SECRET = b"a secret of the tests, and no other"
+ORIGIN = "https://shop.example"
+LIMIT = 64 * 1024 * 1024
+IDLE_SECONDS = 1.0
+MINIMUM_RATE = 50_000
+MOST_AT_A_TIME = 4
+
+
+def queue(folder: Path) -> SqliteQueue:
+    """Return the queue that the door publishes to."""
+    return SqliteQueue(folder / "events.sqlite", utc_now)
+
+
+def app() -> UploadDoor:
+    """Return the door."""
+    folder = Path(os.environ["DOOR_FOLDER"])
+    (folder / "incoming").mkdir()
+    bucket = NotifyingBucket(ObjectBucket.folder(folder / "bucket"), queue(folder))
+    reception = Reception(
+        folder / "incoming",
+        limit=LIMIT,
+        idle_seconds=IDLE_SECONDS,
+        minimum_rate=MINIMUM_RATE,
+        most_at_a_time=MOST_AT_A_TIME,
+    )
+    tickets = SignedTickets(SECRET, "", utc_now)
+    return UploadDoor(tickets, bucket, reception, MemoryFigures(), allowed_origins=(ORIGIN,))
