@@ -13,10 +13,11 @@ from darkroom.access.sqlite import SqliteAccess
 from darkroom.bucket.notifying import NotifyingBucket
 from darkroom.bucket.objects import ObjectBucket
 from darkroom.catalog.sqlite import SqliteCatalog
-from darkroom.edge.answers import Lifetimes, Picture
+from darkroom.edge.answers import Lifetimes
+from darkroom.edge.defaults import packaged, shelve_defaults
 from darkroom.edge.delivery import Delivery, DeliveryRules
 from darkroom.edge.purgelog import PurgeLog
-from darkroom.embedded.door import UPLOAD_PREFIX, UploadDoor
+from darkroom.embedded.door import UploadDoor
 from darkroom.embedded.layout import Layout
 from darkroom.embedded.logs import log_configuration
 from darkroom.embedded.processor import Processor
@@ -26,6 +27,7 @@ from darkroom.figures.prometheus import PrometheusFigures, empty
 from darkroom.http.app import ApiOptions, create_api, front
 from darkroom.http.delivery import DeliveryApp
 from darkroom.http.reception import Reception
+from darkroom.names import UPLOAD_PREFIX
 from darkroom.service import Rules, Service, utc_now
 from darkroom.transform import Elsewhere, Limits
 from darkroom.transform.headers import dimensions
@@ -110,7 +112,7 @@ def application(settings: Settings, parts: Service, keys: Access) -> ASGIApp:
         PurgeLog(layout.purges).reader(),
         parts.figures,
         recipes=parts.recipes,
-        default_picture=Picture("image/png", b""),
+        default_picture=packaged(),
         rules=DeliveryRules(
             lifetimes=Lifetimes(
                 browser=settings.browser_seconds, edge=settings.edge_seconds, miss=settings.miss_seconds
@@ -158,4 +160,5 @@ def processor(settings: Settings) -> Processor:
     )
     log.info("jail", extra={"layers": list(jail.active_layers()), "workers": settings.processors})
     parts = service(settings, jail)
+    shelve_defaults(parts.assets, jail, parts.recipes, settings.default_image)
     return Processor(parts, parts.queue, threads=settings.processors, attempts=settings.attempts)
