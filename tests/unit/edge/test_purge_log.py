@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from darkroom.edge import purgelog
 from darkroom.edge.purgelog import LINES, PurgeLog
 from darkroom.errors import Unavailable
 from purge_worker import PURGES, purged_id
@@ -77,6 +78,20 @@ def test_a_reader_that_slept_through_more_than_is_kept_forgets_everything(log, r
     assert reader.read() is None
     log.purge(FIRST)
     assert reader.read() == {FIRST}
+
+
+def test_a_reader_overtaken_while_it_reads_forgets_everything(log, reader, monkeypatch):
+    log.purge(FIRST)
+    place = purgelog._place
+
+    def meanwhile(number):
+        monkeypatch.setattr(purgelog, "_place", place)
+        for other in range(LINES):
+            log.purge(purged_id(other))
+        return place(number)
+
+    monkeypatch.setattr(purgelog, "_place", meanwhile)
+    assert reader.read() is None
 
 
 def test_a_file_that_was_cut_off_means_forget_everything(log, reader, tmp_path):
