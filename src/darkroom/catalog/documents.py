@@ -62,7 +62,7 @@ def from_document(document: Mapping[str, Any]) -> Image:
         raise Unavailable(msg, code="data-format")
     try:
         return _image_from(document)
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         msg = f"an image in the catalog cannot be read ({error!r}); run the release that wrote it"
         raise Unavailable(msg, code="data-format") from error
 
