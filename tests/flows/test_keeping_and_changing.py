@@ -98,7 +98,8 @@ def test_an_image_deleted_before_it_was_rendered_never_comes_back(keeping):
 
 def test_the_original_comes_back_untouched_while_it_is_kept(keeping):
     body = pictures.jpeg(100, 80, exif=pictures.camera_exif())
-    image = ready(keeping, body, filename='näme "1".jpg')
+    said = keeping.post("/v1/images", params={"filename": 'näme "1".jpg'}, content=body, headers={"prefer": "wait=20"})
+    image = said.json()
     answer = keeping.get(f"/v1/images/{image['id']}/original")
     assert answer.content == body
     assert answer.headers["content-type"] == "image/jpeg"

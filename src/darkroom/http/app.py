@@ -11,17 +11,20 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from darkroom import __version__
 from darkroom.errors import DarkroomError
 from darkroom.http.about import about_routes
 from darkroom.http.authority import Authority
+from darkroom.http.bounded import BoundedBodies
 from darkroom.http.cross_origin import CrossOrigin
 from darkroom.http.documents import Problem
 from darkroom.http.guard import LocalOnly
 from darkroom.http.images import image_routes
 from darkroom.http.journal import Journal
 from darkroom.http.keys import key_routes
+from darkroom.http.lingering import Lingering
 from darkroom.http.problems import PROBLEM_TYPE, PROTOCOL_CODES, problem, raw_problem
 from darkroom.http.waiting import Waiting
 
@@ -82,9 +85,14 @@ def create_api(
     )
     authority = Authority(access if options.keys else None)
     waiting = Waiting(service.catalog.get_many)
-    api.include_router(image_routes(service, authority, waiting, reception, options.delivery_url))
-    api.include_router(key_routes(access, authority))
-    api.include_router(about_routes(service, authority, options.exposition))
+    routers = (
+        image_routes(service, authority, waiting, reception, options.delivery_url),
+        key_routes(access, authority),
+        about_routes(service, authority, options.exposition),
+    )
+    for router in routers:
+        api.include_router(router)
+    api.state.routes = [route for router in routers for route in router.routes]
     _describe(api)
     api.add_exception_handler(DarkroomError, _darkroom_error)
     api.add_exception_handler(RequestValidationError, _invalid_request)
@@ -95,8 +103,8 @@ def create_api(
 
 def front(api: ASGIApp, doors: Mapping[str, ASGIApp], options: ApiOptions, figures: Figures) -> ASGIApp:
     """Return the API with ``doors`` (apps by the prefix of their paths) beside it, guarded and written down."""
-    app: ASGIApp = Doors(api, doors)
-    app = CrossOrigin(app, origins=options.allowed_origins, prefixes=("/v1/",))
+    app: ASGIApp = Doors(BoundedBodies(api, streaming=("POST", "/v1/images")), doors)
+    app = CrossOrigin(Lingering(app), origins=options.allowed_origins, prefixes=("/v1/",))
     if not options.keys:
         app = LocalOnly(app, allowed_origins=options.allowed_origins)
     return Journal(app, figures=figures)
@@ -174,11 +182,22 @@ def _sentence(found: dict[str, Any]) -> str:
     return f"{'.'.join(place)[:100] or 'the body'}: {message}"
 
 
-async def _protocol_error(_request: Request, error: Exception) -> Response:
+async def _protocol_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, DarkroomError):  # raised while the body was read
+        return _answer(*problem(error.__cause__))
+    if error.status_code == 400:
+        return _answer(*raw_problem(422, "invalid-request", "the body cannot be parsed; send plain JSON"))
+    headers = {"allow": ", ".join(sorted(_methods(request)))} if error.status_code == 405 else {}
     code = PROTOCOL_CODES.get(error.status_code, "invalid-request")
     detail = "there is nothing at this address; /docs lists what there is" if error.status_code == 404 else error.detail
-    return _answer(*raw_problem(error.status_code, code, detail, dict(error.headers or {})))
+    return _answer(*raw_problem(error.status_code, code, detail, headers))
+
+
+def _methods(request: Request) -> set[str]:
+    """Return the methods of all routes that have this path; the framework names only those of the first."""
+    matching = (route for route in request.app.state.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return {method for route in matching for method in getattr(route, "methods", None) or ()}
 
 
 async def _mistake(request: Request, error: Exception) -> Response:

@@ -125,6 +125,9 @@ def _of_form(fields: list[Field], files: list[File], said: dict[str, Any]) -> Sm
     if len(wanted) != 1:
         msg = f"the form has {len(wanted)} fields named file that are files; send exactly one"
         raise InvalidRequest(msg)
+    if not wanted[0].size:
+        msg = "the file in the form is empty, and an empty file is no image"
+        raise InvalidRequest(msg)
     texts: dict[str, list[str]] = {}
     for field in fields:
         texts.setdefault(_text(field.field_name), []).append(_text(field.value))
