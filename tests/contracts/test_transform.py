@@ -1,0 +1,257 @@
+"""What every transform promises, wherever the decoding happens."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+import pictures
+from darkroom.errors import TooLarge, TooManyPixels, UnreadableImage, UnsupportedFormat
+from darkroom.model import Format
+from darkroom.transform import Limits, Order
+from darkroom.transform.jail import JailedTransform
+from darkroom.transform.recipes import DEFAULT_QUALITY, DEFAULT_RECIPES, WRITABLE, Fit, Recipe
+from darkroom.transform.vips import InlineTransform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from darkroom.transform import Rendered, Slot, Transform
+
+WIDTH, HEIGHT = 480, 360
+EVERY_FORMAT = Recipe(name="every", width=200, height=200, formats=WRITABLE, quality=DEFAULT_QUALITY)
+SQUARE = Recipe(name="square", width=120, height=120, fit=Fit.COVER, quality=DEFAULT_QUALITY)
+ORDER = Order(recipes=(EVERY_FORMAT, SQUARE))
+STILL: dict[Format, Callable[..., bytes]] = {
+    Format.JPEG: pictures.jpeg,
+    Format.PNG: pictures.png,
+    Format.WEBP: pictures.webp,
+    Format.GIF: pictures.gif,
+    Format.TIFF: pictures.tiff,
+    Format.AVIF: pictures.avif,
+    Format.HEIC: pictures.heic,
+}
+ANIMATED: dict[Format, Callable[..., bytes]] = {Format.GIF: pictures.animated_gif, Format.WEBP: pictures.animated_webp}
+WITH_EXIF: dict[Format, Callable[..., bytes]] = {
+    Format.JPEG: pictures.jpeg,
+    Format.PNG: pictures.png,
+    Format.WEBP: pictures.webp,
+    Format.AVIF: pictures.avif,
+    Format.HEIC: pictures.heic,
+}
+METADATA = (
+    b"Exif",
+    b"MM\x00*",
+    b"II*\x00",
+    b"http://ns.adobe.com",
+    b"xpacket",
+    b"8BIM",
+    b"Brightbox",
+    b"tEXt",
+    b"iTXt",
+)
+
+
+@pytest.fixture(params=["inline", "jailed"], scope="module")
+def transform(request: pytest.FixtureRequest) -> Iterator[Transform]:
+    made: Transform = InlineTransform() if request.param == "inline" else JailedTransform(2)
+    yield made
+    made.close()
+
+
+def render(transform: Transform, content: bytes, order: Order = ORDER) -> Rendered:
+    with tempfile.TemporaryFile() as original:
+        original.write(content)  # the position is at the end now, and must not matter
+        original.flush()
+        return transform.render(original, order)
+
+
+def opened(slot: Slot) -> Image.Image:
+    """Decode a slot with another library than the one that made it."""
+    image = Image.open(io.BytesIO(slot.body))
+    image.load()
+    return image
+
+
+def corner(image: Image.Image) -> tuple[int, ...]:
+    color = image.convert("RGB").getpixel((image.width // 8, image.height // 8))
+    assert isinstance(color, tuple)
+    return tuple(int(part) for part in color)
+
+
+def near(color: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    return all(abs(one - two) < 60 for one, two in zip(color, other, strict=True))
+
+
+@pytest.mark.parametrize("form", STILL, ids=str)
+def test_every_slot_is_made_from_every_format(transform: Transform, form: Format) -> None:
+    content = STILL[form](WIDTH, HEIGHT)
+    rendered = render(transform, content)
+    wanted = [(recipe.name, each.extension, each) for recipe in ORDER.recipes for each in recipe.formats]
+    assert [(slot.variant, slot.extension, slot.format) for slot in rendered.slots] == wanted
+    for slot in rendered.slots:
+        image = opened(slot)
+        assert (image.format or "").lower() == slot.format
+        assert image.size == (slot.width, slot.height) == {"every": (200, 150), "square": (120, 120)}[slot.variant]
+        assert near(corner(image), pictures.RED)
+        assert slot.listed
+
+
+@pytest.mark.parametrize("form", STILL, ids=str)
+def test_the_source_is_described_as_it_is(transform: Transform, form: Format) -> None:
+    content = STILL[form](WIDTH, HEIGHT)
+    facts = render(transform, content).facts
+    assert facts.source.format is form
+    assert (facts.source.width, facts.source.height) == (WIDTH, HEIGHT)
+    assert facts.source.bytes == len(content)
+    assert facts.source.sha256 == hashlib.sha256(content).hexdigest()
+    assert facts.source.frames == 1
+    assert not facts.source.has_alpha
+    assert facts.color.startswith("#")
+    assert facts.placeholder
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_picture_comes_out_upright(transform: Transform, orientation: int) -> None:
+    rendered = render(transform, pictures.jpeg(WIDTH, HEIGHT, orientation=orientation))
+    assert (rendered.facts.source.width, rendered.facts.source.height) == (WIDTH, HEIGHT)
+    assert all(near(corner(opened(slot)), pictures.RED) for slot in rendered.slots)
+
+
+@pytest.mark.parametrize("form", ANIMATED, ids=str)
+def test_an_animation_goes_on_moving_in_the_slots_that_can_hold_it(transform: Transform, form: Format) -> None:
+    rendered = render(transform, ANIMATED[form](WIDTH, HEIGHT, frames=4))
+    assert rendered.facts.source.frames == 4
+    held = {slot.extension: slot.format for slot in rendered.slots if slot.variant == "every"}
+    assert held["avif"] is Format.WEBP
+    assert held["jpg"] is Format.GIF
+    assert all(getattr(opened(slot), "n_frames", 1) == 4 for slot in rendered.slots)
+    assert sorted({slot.format for slot in rendered.slots if slot.listed}) == [Format.GIF, Format.WEBP]
+
+
+@pytest.mark.parametrize("form", [Format.PNG, Format.WEBP, Format.AVIF], ids=str)
+def test_transparency_is_kept_in_every_slot(transform: Transform, form: Format) -> None:
+    rendered = render(transform, STILL[form](WIDTH, HEIGHT, alpha=True))
+    assert rendered.facts.source.has_alpha
+    for slot in rendered.slots:
+        image = opened(slot).convert("RGBA")
+        alpha = image.getchannel("A")
+        assert alpha.getpixel((image.width // 2, image.height // 2)) == 0
+        assert alpha.getpixel((2, 2)) == 255
+        assert slot.format is not Format.JPEG
+
+
+@pytest.mark.parametrize("form", WITH_EXIF, ids=str)
+def test_no_metadata_is_in_any_slot(transform: Transform, form: Format) -> None:
+    content = WITH_EXIF[form](WIDTH, HEIGHT, exif=pictures.camera_exif())
+    assert b"Brightbox" in content
+    rendered = render(transform, content)
+    for slot in rendered.slots:
+        image = opened(slot)
+        assert not {"exif", "xmp", "icc_profile", "comment", "photoshop"} & image.info.keys()
+        assert not image.getexif()
+        assert not any(mark in slot.body for mark in METADATA)
+
+
+@pytest.mark.parametrize("form", WITH_EXIF, ids=str)
+def test_what_the_camera_said_is_told_but_for_the_place(transform: Transform, form: Format) -> None:
+    exif = render(transform, WITH_EXIF[form](WIDTH, HEIGHT, exif=pictures.camera_exif())).facts.exif
+    assert exif.camera == "Brightbox One"
+    assert exif.lens == "Brightbox 26mm f/1.8"
+    assert exif.taken_at == "2024-05-17T09:31:02+02:00"
+    assert (exif.iso, exif.f_number, exif.exposure, exif.focal_length) == (100, 1.8, "1/120", 26.0)
+    assert str(pictures.LATITUDE)[:6] not in repr(exif)
+
+
+def test_the_focus_stays_in_the_picture(transform: Transform) -> None:
+    content = pictures.jpeg(WIDTH, HEIGHT)
+    narrow = Recipe(name="narrow", width=60, height=200, fit=Fit.COVER, quality=DEFAULT_QUALITY)
+    left, right = (
+        render(transform, content, Order(recipes=(narrow,), focus=focus)).slots[0] for focus in ((0.0, 0.5), (1.0, 0.5))
+    )
+    assert near(corner(opened(left)), pictures.RED)
+    assert near(corner(opened(right)), pictures.GREEN)
+
+
+def test_the_usual_recipes_are_never_larger_than_the_source(transform: Transform) -> None:
+    rendered = render(transform, pictures.jpeg(WIDTH, HEIGHT), Order(recipes=DEFAULT_RECIPES))
+    assert {(slot.variant, slot.width, slot.height) for slot in rendered.slots} == {
+        ("large", WIDTH, HEIGHT),
+        ("medium", WIDTH, HEIGHT),
+        ("small", 320, 240),
+    }
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 400), (3_000, 1)])
+def test_odd_shapes_are_rendered(transform: Transform, size: tuple[int, int]) -> None:
+    rendered = render(transform, pictures.encode(Image.new("RGB", size, pictures.RED), "PNG"))
+    assert (rendered.facts.source.width, rendered.facts.source.height) == size
+    assert all(min(opened(slot).size) >= 1 for slot in rendered.slots)
+
+
+@pytest.mark.parametrize("content", [b"", b"%PDF-1.7 not a picture", b"<svg xmlns='http://www.w3.org/2000/svg'/>"])
+def test_what_is_no_picture_is_refused(transform: Transform, content: bytes) -> None:
+    with pytest.raises(UnsupportedFormat):
+        render(transform, content)
+
+
+@pytest.mark.parametrize("form", STILL, ids=str)
+def test_a_picture_that_is_cut_off_is_refused(transform: Transform, form: Format) -> None:
+    content = STILL[form](WIDTH, HEIGHT)
+    with pytest.raises(UnreadableImage):
+        render(transform, content[: len(content) // 2])
+
+
+@pytest.mark.parametrize("form", STILL, ids=str)
+def test_a_picture_that_is_only_a_beginning_is_refused(transform: Transform, form: Format) -> None:
+    with pytest.raises(UnreadableImage):
+        render(transform, STILL[form](WIDTH, HEIGHT)[:40])
+
+
+@pytest.mark.parametrize("limits", [Limits(pixels=WIDTH * HEIGHT - 1), Limits(side=WIDTH - 1)])
+@pytest.mark.parametrize("form", STILL, ids=str)
+def test_a_picture_with_too_many_pixels_is_refused(transform: Transform, form: Format, limits: Limits) -> None:
+    with pytest.raises(TooManyPixels):
+        render(transform, STILL[form](WIDTH, HEIGHT), Order(recipes=(SQUARE,), limits=limits))
+
+
+@pytest.mark.parametrize("limits", [Limits(pixels=WIDTH * HEIGHT * 3), Limits(frames=3)])
+@pytest.mark.parametrize("form", ANIMATED, ids=str)
+def test_an_animation_with_too_many_pixels_or_frames_is_refused(
+    transform: Transform, form: Format, limits: Limits
+) -> None:
+    with pytest.raises(TooManyPixels):
+        render(transform, ANIMATED[form](WIDTH, HEIGHT, frames=4), Order(recipes=(SQUARE,), limits=limits))
+
+
+def test_a_file_that_is_too_long_is_refused(transform: Transform) -> None:
+    content = pictures.jpeg(WIDTH, HEIGHT)
+    order = Order(recipes=(SQUARE,), limits=Limits(bytes=len(content) - 1))
+    with pytest.raises(TooLarge):
+        render(transform, content, order)
+
+
+def test_a_refusal_leaves_the_transform_in_working_order(transform: Transform) -> None:
+    with pytest.raises(UnreadableImage):
+        render(transform, pictures.jpeg(WIDTH, HEIGHT)[:300])
+    assert render(transform, pictures.jpeg(WIDTH, HEIGHT)).slots
+
+
+def test_several_threads_each_get_their_own_picture(transform: Transform) -> None:
+    contents = [pictures.jpeg(100 + number, 80) for number in range(12)]
+    with ThreadPoolExecutor(4) as callers:
+        for number, rendered in enumerate(callers.map(lambda content: render(transform, content), contents)):
+            assert rendered.facts.source.width == 100 + number
+            assert rendered.facts.source.sha256 == hashlib.sha256(contents[number]).hexdigest()
+
+
+def test_it_can_be_closed_twice() -> None:
+    for each in (InlineTransform(), JailedTransform(1)):
+        each.close()
+        each.close()
