@@ -99,7 +99,7 @@ def _key_in(said: Path) -> str:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A keyless server that keeps originals, with two variants small enough to be made at once."""
+    """A keyless server that keeps originals."""
     with serving(tmp_path_factory.mktemp("server"), workers="1", originals="keep") as served:
         yield served
 

@@ -69,10 +69,14 @@ def darkroom(start):
 
 @pytest.fixture
 def invoke(server):
-    """Run a command within this process: faster, for what is only about arguments."""
+    """Run a command to its end within this process: faster, where nothing depends on a process of its own."""
 
-    def run(*arguments):
-        return CliRunner().invoke(command_line(), list(arguments), env={"DARKROOM_SERVER": server.url})
+    def run(*arguments, url=server.url, key="", stdin=""):
+        environment = {"DARKROOM_SERVER": url, "DARKROOM_KEY": key}
+        result = CliRunner().invoke(command_line(), list(map(str, arguments)), stdin, environment)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Ran(result.exit_code, result.stdout, result.stderr)
 
     return run
 
@@ -94,16 +98,15 @@ def tag():
 
 
 @pytest.fixture
-def upload(darkroom, picture, tmp_path):
-    """Upload a fresh picture with ``darkroom put`` and return its id."""
+def upload(server, picture):
+    """Upload a fresh picture and return the id of its ready image."""
 
-    def put(name="cat.jpg", *arguments, body=None, **given):
-        folder = tmp_path / uuid.uuid4().hex
-        folder.mkdir()
-        (folder / name).write_bytes(picture() if body is None else body)
-        ran = darkroom("put", folder / name, "--json", *arguments, **given)
-        assert ran.code == 0, ran.err
-        return ran.objects[0]["id"]
+    def put(name="cat.jpg", *tags, body=None, title=None, on=server):
+        with Client(on.url, on.key) as client:
+            labels = Labels(tags=tags, title=title)
+            image = client.upload(body or picture(), labels, filename=name, wait=SECONDS)
+        assert image.state == "ready"
+        return image.id
 
     return put
 

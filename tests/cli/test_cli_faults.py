@@ -52,8 +52,8 @@ def test_a_server_of_something_else_is_said_to_be_one():
     assert ran.stderr.startswith("darkroom: http://127.0.0.1")
 
 
-def test_a_wrong_parameter_is_said_in_the_servers_words(darkroom):
-    ran = darkroom("search", "--orientation", "diagonal")
+def test_a_wrong_parameter_is_said_in_the_servers_words(invoke):
+    ran = invoke("search", "--orientation", "diagonal")
     assert ran.code == 1
     assert "orientation" in ran.err
 
@@ -67,7 +67,7 @@ def test_a_reader_who_has_seen_enough_ends_it_quietly(start, one_image):
 
 
 def test_a_terminal_of_few_letters_still_gets_its_lines(start, upload):
-    process = start("show", upload("日本.jpg"), environment={"PYTHONIOENCODING": "ascii"})
+    process = start("show", upload("日本.jpg"), environment={"PYTHONIOENCODING": "latin-1"})
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 0
     assert rb"\u65e5\u672c.jpg" in out

@@ -1,30 +1,29 @@
 """search, show, get, tag, rm, reprocess, variants: what a person does with images that are there."""
 
 import io
-import json
 
 import PIL.Image
 import pytest
 
 
-def test_search_prints_a_table_for_people_and_objects_for_programs(darkroom, upload, tag):
-    first = upload("first.jpg", "--tag", tag)
-    second = upload("second.jpg", "--tag", tag, "--tag", "日本")
-    ran = darkroom("search", "--tag", tag)
+def test_search_prints_a_table_for_people_and_objects_for_programs(invoke, upload, tag):
+    first = upload("first.jpg", tag)
+    second = upload("second.jpg", tag, "日本")
+    ran = invoke("search", "--tag", tag)
     header, newest, oldest = ran.out.splitlines()
     assert header.split() == ["ID", "PIXELS", "SIZE", "FORMAT", "UPLOADED", "TAGS", "FILENAME"]
     assert newest.startswith(second)
     assert all(part in newest for part in ("90×60", "jpeg", "second.jpg", "日本"))
     assert oldest.startswith(first)
-    assert [image["id"] for image in darkroom("search", "--tag", tag, "--json").objects] == [second, first]
+    assert [image["id"] for image in invoke("search", "--tag", tag, "--json").objects] == [second, first]
 
 
-def test_search_says_that_there_is_more_than_it_shows(darkroom, upload, tag):
-    ids = [upload("cat.jpg", "--tag", tag) for _ in range(3)]
-    ran = darkroom("search", "--tag", tag, "--limit", "2", "--json")
+def test_search_says_that_there_is_more_than_it_shows(invoke, upload, tag):
+    ids = [upload("cat.jpg", tag) for _ in range(3)]
+    ran = invoke("search", "--tag", tag, "--limit", "2", "--json")
     assert [image["id"] for image in ran.objects] == [ids[2], ids[1]]
     assert "--all" in ran.err
-    whole = darkroom("search", "--tag", tag, "--limit", "2", "--all", "--json")
+    whole = invoke("search", "--tag", tag, "--limit", "2", "--all", "--json")
     assert (len(whole.objects), whole.err) == (3, "")
 
 
@@ -53,22 +52,22 @@ def test_search_says_that_there_is_more_than_it_shows(darkroom, upload, tag):
 def test_every_criterion_reaches_the_server(invoke, one_image, criterion, finds):
     image_id, tag = one_image
     ran = invoke("search", "--tag", tag, "--json", *criterion)
-    assert ran.exit_code == 0, ran.stderr
-    assert [json.loads(line)["id"] for line in ran.stdout.splitlines()] == ([image_id] if finds else [])
+    assert ran.code == 0, ran.err
+    assert [image["id"] for image in ran.objects] == ([image_id] if finds else [])
 
 
-def test_show_says_everything(darkroom, upload):
-    image_id = upload("cat.jpg", "--title", "A cat", "--tag", "cat")
-    ran = darkroom("show", image_id)
+def test_show_says_everything(invoke, upload):
+    image_id = upload("cat.jpg", "cat", title="A cat")
+    ran = invoke("show", image_id)
     assert ran.code == 0
     for part in (image_id, "ready", "A cat", "90×60", "large", "avif", f"/i/{image_id}/small."):
         assert part in ran.out
-    assert darkroom("show", image_id, "--json").objects[0]["title"] == "A cat"
+    assert invoke("show", image_id, "--json").objects[0]["title"] == "A cat"
 
 
-def test_show_goes_on_after_an_id_that_is_not_there(darkroom, upload):
+def test_show_goes_on_after_an_id_that_is_not_there(invoke, upload):
     image_id = upload()
-    ran = darkroom("show", "nothing", image_id)
+    ran = invoke("show", "nothing", image_id)
     assert ran.code == 1
     assert ran.err.startswith("darkroom: nothing: ")
     assert image_id in ran.out
@@ -79,34 +78,34 @@ def opened(file):
         return image.format
 
 
-def test_get_writes_the_format_the_file_is_named_after(darkroom, upload, tmp_path):
+def test_get_writes_the_format_the_file_is_named_after(invoke, upload, tmp_path):
     image_id = upload()
     for name, kind in (("a.jpg", "JPEG"), ("a.avif", "AVIF"), ("a", "JPEG")):
-        assert darkroom("get", image_id, "-o", tmp_path / name).code == 0
+        assert invoke("get", image_id, "-o", tmp_path / name).code == 0
         assert opened(tmp_path / name) == kind
-    assert darkroom("get", image_id, "--format", "avif", "--variant", "small", "-o", tmp_path / "b").code == 0
+    assert invoke("get", image_id, "--format", "avif", "--variant", "small", "-o", tmp_path / "b").code == 0
     assert opened(tmp_path / "b") == "AVIF"
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["a", "a.avif", "a.jpg", "b"]
 
 
-def test_get_overwrites_only_when_forced(darkroom, upload, tmp_path):
+def test_get_overwrites_only_when_forced(invoke, upload, tmp_path):
     image_id = upload()
     file = tmp_path / "precious.jpg"
     file.write_bytes(b"precious")
-    ran = darkroom("get", image_id, "-o", file)
+    ran = invoke("get", image_id, "-o", file)
     assert ran.code == 1
     assert "--force" in ran.err
     assert file.read_bytes() == b"precious"
-    assert darkroom("get", image_id, "-o", file, "--force").code == 0
+    assert invoke("get", image_id, "-o", file, "--force").code == 0
     assert opened(file) == "JPEG"
 
 
-def test_get_of_the_original_gives_the_same_bytes_under_its_name(darkroom, upload, picture, tmp_path):
+def test_get_of_the_original_gives_the_same_bytes_under_its_name(invoke, upload, picture, tmp_path):
     body = picture()
     image_id = upload("mine.jpg", body=body)
     folder = tmp_path / "into"
     folder.mkdir()
-    assert darkroom("get", image_id, "--original", "-o", folder).code == 0
+    assert invoke("get", image_id, "--original", "-o", folder).code == 0
     assert (folder / "mine.jpg").read_bytes() == body
 
 
@@ -115,73 +114,73 @@ def test_get_can_write_to_standard_output(start, upload):
     assert opened(io.BytesIO(out)) == "JPEG"
 
 
-def test_get_that_fails_leaves_nothing_behind(darkroom, upload, tmp_path):
+def test_get_that_fails_leaves_nothing_behind(invoke, upload, tmp_path):
     image_id = upload()
     target = tmp_path / "out"
     target.mkdir()
     for arguments in (["--variant", "huge"], ["--format", "bmp"]):
-        ran = darkroom("get", image_id, *arguments, "-o", target / "x.jpg")
+        ran = invoke("get", image_id, *arguments, "-o", target / "x.jpg")
         assert ran.code == 1
         assert ran.err.startswith("darkroom: ")
-    ran = darkroom("get", image_id, "-o", target / "no-such-folder" / "x.jpg")
+    ran = invoke("get", image_id, "-o", target / "no-such-folder" / "x.jpg")
     assert ran.code == 1
     assert "No such file or directory" in ran.err
     assert list(target.iterdir()) == []
 
 
-def test_an_original_that_was_removed_is_said_to_be(darkroom, upload, keyed_server, tmp_path):
+def test_an_original_that_was_removed_is_said_to_be(invoke, upload, keyed_server, tmp_path):
     given = {"url": keyed_server.url, "key": keyed_server.key}
-    image_id = upload(**given)
-    ran = darkroom("get", image_id, "--original", "-o", tmp_path / "x.jpg", **given)
+    image_id = upload(on=keyed_server)
+    ran = invoke("get", image_id, "--original", "-o", tmp_path / "x.jpg", **given)
     assert ran.code == 1
     assert "original" in ran.err
     assert not (tmp_path / "x.jpg").exists()
 
 
-def test_tags_are_added_and_taken_away(darkroom, upload):
-    image_id = upload("cat.jpg", "--tag", "old")
-    ran = darkroom("tag", image_id, "--add", "new", "--add", "newer", "--remove", "old", "--json")
+def test_tags_are_added_and_taken_away(invoke, upload):
+    image_id = upload("cat.jpg", "old")
+    ran = invoke("tag", image_id, "--add", "new", "--add", "newer", "--remove", "old", "--json")
     assert ran.objects[0]["tags"] == ["new", "newer"]
 
 
-def test_rm_asks_and_minds_the_answer(darkroom, upload):
+def test_rm_asks_and_minds_the_answer(invoke, upload):
     image_id = upload()
-    for answer in (b"n\n", b""):
-        assert darkroom("rm", image_id, stdin=answer).code == 1
-        assert darkroom("show", image_id).code == 0
-    assert darkroom("rm", image_id, stdin=b"y\n").code == 0
-    assert darkroom("show", image_id).code == 1
+    for answer in ("n\n", ""):
+        assert invoke("rm", image_id, stdin=answer).code == 1
+        assert invoke("show", image_id).code == 0
+    assert invoke("rm", image_id, stdin="y\n").code == 0
+    assert invoke("show", image_id).code == 1
 
 
-def test_rm_of_several_goes_on_and_says_which_was_not_there(darkroom, upload):
+def test_rm_of_several_goes_on_and_says_which_was_not_there(invoke, upload):
     image_id = upload()
-    ran = darkroom("rm", "--yes", "nothing", image_id)
+    ran = invoke("rm", "--yes", "nothing", image_id)
     assert ran.code == 1
     assert "nothing: " in ran.err
-    assert darkroom("show", image_id).code == 1
+    assert invoke("show", image_id).code == 1
 
 
-def test_reprocess_waits_until_it_is_done(darkroom, upload):
-    ran = darkroom("reprocess", upload(), "--json")
+def test_reprocess_waits_until_it_is_done(invoke, upload):
+    ran = invoke("reprocess", upload(), "--json")
     assert (ran.code, ran.objects[0]["state"]) == (0, "ready")
 
 
-def test_variants_are_listed(darkroom):
-    ran = darkroom("variants")
+def test_variants_are_listed(invoke):
+    ran = invoke("variants")
     assert [line.split()[0] for line in ran.out.splitlines()] == ["VARIANT", "large", "medium", "small"]
-    assert {recipe["name"] for recipe in darkroom("variants", "--json").objects} == {"large", "medium", "small"}
+    assert {recipe["name"] for recipe in invoke("variants", "--json").objects} == {"large", "medium", "small"}
 
 
-def test_keys_are_made_listed_and_revoked(darkroom, keyed_server):
+def test_keys_are_made_listed_and_revoked(invoke, keyed_server):
     given = {"url": keyed_server.url, "key": keyed_server.key}
-    made = darkroom("keys", "add", "for a test", "--owner", "somebody", "--json", **given).objects[0]
+    made = invoke("keys", "add", "for a test", "--owner", "somebody", "--json", **given).objects[0]
     assert made["scopes"] == ["read", "write"]
-    listed = darkroom("keys", "list", **given).out
+    listed = invoke("keys", "list", **given).out
     assert made["id"] in listed
     assert "for a test" in listed
     assert made["key"] not in listed
-    assert darkroom("search", url=keyed_server.url, key=made["key"]).code == 0
-    assert darkroom("keys", "revoke", made["id"], **given).code == 0
-    ran = darkroom("search", url=keyed_server.url, key=made["key"])
+    assert invoke("search", url=keyed_server.url, key=made["key"]).code == 0
+    assert invoke("keys", "revoke", made["id"], **given).code == 0
+    ran = invoke("search", url=keyed_server.url, key=made["key"])
     assert ran.code == 1
     assert "DARKROOM_KEY" in ran.err

@@ -38,7 +38,7 @@ def outcomes(ran):
     return {os.path.basename(told["file"]): told["outcome"] for told in ran.objects}  # noqa: PTH119 # a path as printed
 
 
-def test_a_folder_goes_in_and_what_cannot_is_said_with_its_reason(darkroom, folder, tag):
+def test_a_folder_goes_in_and_what_cannot_is_said_with_its_reason(darkroom, invoke, folder, tag):
     ran = darkroom("put", folder, "--tag", tag, "--album", "Summer", "--title", "Sea")
     assert ran.code == 1
     assert re.search(r"^darkroom: \S+broken\.jpg: .+ \(unreadable-image\)$", ran.err, re.MULTILINE)
@@ -46,7 +46,7 @@ def test_a_folder_goes_in_and_what_cannot_is_said_with_its_reason(darkroom, fold
     summary = ran.out.splitlines()[-1]
     for part in ("2 uploaded", "1 duplicate", "1 failed", "2 hidden", "1 no image", "/s"):
         assert part in summary
-    found = darkroom("search", "--tag", tag, "--json").objects
+    found = invoke("search", "--tag", tag, "--json").objects
     assert {(image["filename"], image["album"], image["title"]) for image in found} <= {
         ("a.jpg", "Summer", "Sea"),
         ("copy of a.jpg", "Summer", "Sea"),
@@ -55,58 +55,58 @@ def test_a_folder_goes_in_and_what_cannot_is_said_with_its_reason(darkroom, fold
     assert len(found) == 2
 
 
-def test_a_second_run_sends_nothing_that_is_there(darkroom, folder, tag):
+def test_a_second_run_sends_nothing_that_is_there(darkroom, invoke, folder, tag):
     first = darkroom("put", folder, "--tag", tag, "--json")
     again = darkroom("put", folder, "--tag", tag, "--json")
     assert sorted(outcomes(first).values()) == ["duplicate", "failed", "ready", "ready"]
     assert sorted(outcomes(again).values()) == ["already-there", "already-there", "duplicate", "failed"]
-    assert len(darkroom("search", "--tag", tag, "--json").objects) == 2
+    assert len(invoke("search", "--tag", tag, "--json").objects) == 2
 
 
-def test_a_file_that_failed_is_tried_again_without_another_image(darkroom, folder, tag):
-    first, again = (darkroom("put", folder / "broken.jpg", "--tag", tag, "--json") for _ in range(2))
+def test_a_file_that_failed_is_tried_again_without_another_image(invoke, folder, tag):
+    first, again = (invoke("put", folder / "broken.jpg", "--tag", tag, "--json") for _ in range(2))
     assert first.code == again.code == 1
     assert first.objects == again.objects
     assert first.objects[0]["code"] == "unreadable-image"
-    assert len(darkroom("search", "--state", "failed", "--tag", tag, "--json").objects) == 1
+    assert len(invoke("search", "--state", "failed", "--tag", tag, "--json").objects) == 1
 
 
-def test_without_waiting_a_file_is_sent_and_found_ready_later(darkroom, picture, tmp_path):
+def test_without_waiting_a_file_is_sent_and_found_ready_later(invoke, picture, tmp_path):
     file = tmp_path / "cat.jpg"
     file.write_bytes(picture())
-    ran = darkroom("put", file, "--no-wait", "--json")
+    ran = invoke("put", file, "--no-wait", "--json")
     assert (ran.code, ran.objects[0]["outcome"]) in {(0, "sent"), (0, "ready")}
-    again = darkroom("put", file, "--json")
+    again = invoke("put", file, "--json")
     assert (again.objects[0]["outcome"], again.objects[0]["id"]) == ("already-there", ran.objects[0]["id"])
 
 
-def test_what_is_named_is_sent_whatever_it_is_called(darkroom, tmp_path):
+def test_what_is_named_is_sent_whatever_it_is_called(invoke, tmp_path):
     file = tmp_path / ".words"
     file.write_text("These are words.")
-    ran = darkroom("put", file)
+    ran = invoke("put", file)
     assert ran.code == 1
     assert "(unsupported-format)" in ran.err
 
 
-def test_paths_that_are_not_there_are_said_and_the_others_go_in(darkroom, picture, tmp_path):
+def test_paths_that_are_not_there_are_said_and_the_others_go_in(invoke, picture, tmp_path):
     file = tmp_path / "cat.jpg"
     file.write_bytes(picture())
-    ran = darkroom("put", tmp_path / "dog.jpg", file)
+    ran = invoke("put", tmp_path / "dog.jpg", file)
     assert ran.code == 1
     assert "dog.jpg: it is not there" in ran.err
     assert "1 uploaded; 1 failed" in ran.out
 
 
-def test_nothing_to_upload_is_no_failure(darkroom, tmp_path):
-    ran = darkroom("put", tmp_path)
+def test_nothing_to_upload_is_no_failure(invoke, tmp_path):
+    ran = invoke("put", tmp_path)
     assert ran.code == 0
     assert "nothing to upload" in ran.out
 
 
-def test_a_name_of_control_characters_cannot_touch_the_terminal(darkroom, picture, tmp_path):
+def test_a_name_of_control_characters_cannot_touch_the_terminal(invoke, picture, tmp_path):
     file = tmp_path / "a\x1b[31mb\n.jpg"
     file.write_bytes(picture())
-    ran = darkroom("put", file)
+    ran = invoke("put", file)
     assert ran.code == 0
     assert "\x1b" not in ran.out
     assert ran.out.count("\n") == 2
@@ -147,16 +147,16 @@ def test_ctrl_c_does_not_wait_for_a_server_that_keeps_silent(start, picture, tmp
         interrupted(process)
 
 
-def test_a_wrong_key_is_said_once(darkroom, folder, keyed_server):
-    ran = darkroom("put", folder, url=keyed_server.url, key="dk_nobody_knows")
+def test_a_wrong_key_is_said_once(invoke, folder, keyed_server):
+    ran = invoke("put", folder, url=keyed_server.url, key="dk_nobody_knows")
     assert ran.code == 1
     assert ran.err.count("DARKROOM_KEY") == 1
     assert "uploaded" not in ran.out
 
 
-def test_a_key_that_may_only_read_is_said_once(darkroom, folder, keyed_server):
-    made = darkroom("keys", "add", "reader", "--scope", "read", url=keyed_server.url, key=keyed_server.key)
-    ran = darkroom("put", folder, "--jobs", "1", url=keyed_server.url, key=made.out.strip())
+def test_a_key_that_may_only_read_is_said_once(invoke, folder, keyed_server):
+    made = invoke("keys", "add", "reader", "--scope", "read", url=keyed_server.url, key=keyed_server.key)
+    ran = invoke("put", folder, "--jobs", "1", url=keyed_server.url, key=made.out.strip())
     assert ran.code == 1
     assert ran.err.count("darkroom: ") == 1
     assert "4 not tried" in ran.out
