@@ -149,6 +149,37 @@ def test_a_folder_is_removed_with_its_last_object(bucket: FolderBucket, folder: 
     assert list((folder / "i").iterdir()) == []
 
 
+def test_a_folder_removed_at_the_worst_moment_is_made_again(
+    bucket: FolderBucket, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+    times = iter(range(3))
+
+    def link_too_late(source: Path, target: Path) -> None:
+        if next(times, None) is not None:
+            target.parent.rmdir()
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", link_too_late)
+    bucket.put("i/01k/large.jpg", b"body", content_type=ANY, create_only=True)
+    assert files(folder) == ["i/01k/large.jpg"]
+
+
+def test_a_folder_removed_while_it_is_made_is_made_again(
+    bucket: FolderBucket, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_dir = Path.is_dir
+    times = iter(range(3))
+
+    def gone_when_looked_at(path: Path) -> bool:
+        return is_dir(path) and next(times, None) is None
+
+    bucket.put("i/01k/large.jpg", b"body", content_type=ANY)
+    monkeypatch.setattr(Path, "is_dir", gone_when_looked_at)
+    bucket.put("i/01k/small.jpg", b"body", content_type=ANY)
+    assert bucket.get("i/01k/small.jpg").body == b"body"
+
+
 def test_a_folder_that_went_away_makes_the_bucket_unavailable(bucket: FolderBucket, folder: Path) -> None:
     shutil.rmtree(folder)
     with pytest.raises(Unavailable):

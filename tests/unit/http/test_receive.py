@@ -6,6 +6,7 @@ import asyncio
 import errno
 import hashlib
 import os
+import threading
 import time
 import tracemalloc
 from typing import TYPE_CHECKING
@@ -123,18 +124,24 @@ def test_an_upload_above_the_least_rate_is_waited_for(tmp_path: Path) -> None:
 
 def test_a_slow_disk_is_not_the_senders_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "write", slowly(os.write))
-    received = take(sender([b"x" * MEBIBYTE] * 3), tmp_path, idle_seconds=0.1, minimum_rate=MEBIBYTE * 1000)
+    parts = [b"x" * MEBIBYTE] * 3
+    received = take(sender(parts, pause=0.001), tmp_path, idle_seconds=0.1, minimum_rate=MEBIBYTE * 1000)
     assert received.bytes == 3 * MEBIBYTE
 
 
 def slowly(
-    write: Callable[[int, bytes], int], begun: Callable[[], object] = lambda: None
+    write: Callable[[int, bytes], int],
+    begun: Callable[[], object] = lambda: None,
+    ended: Callable[[], object] = lambda: None,
 ) -> Callable[[int, bytes], int]:
     def writing(descriptor: int, part: bytes) -> int:
-        if len(part) > 1000:  # the event loop writes a byte to wake itself
-            begun()
-            time.sleep(0.15)
-        return write(descriptor, part)
+        if len(part) <= 1000:  # the event loop writes a byte to wake itself
+            return write(descriptor, part)
+        begun()
+        time.sleep(0.15)
+        written = write(descriptor, part)
+        ended()
+        return written
 
     return writing
 
@@ -158,9 +165,11 @@ def test_writing_keeps_nobody_else_waiting(tmp_path: Path, monkeypatch: pytest.M
     assert turns > 20
 
 
-def test_an_upload_cancelled_while_it_is_written_leaves_nothing(
+def test_an_upload_cancelled_while_it_is_written_ends_after_the_writing_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ended = threading.Event()
+
     async def cancelled() -> None:
         taking = asyncio.ensure_future(
             receive_to_file(
@@ -168,9 +177,10 @@ def test_an_upload_cancelled_while_it_is_written_leaves_nothing(
             )
         )
         loop = asyncio.get_running_loop()
-        monkeypatch.setattr(os, "write", slowly(os.write, lambda: loop.call_soon_threadsafe(taking.cancel)))
+        monkeypatch.setattr(os, "write", slowly(os.write, lambda: loop.call_soon_threadsafe(taking.cancel), ended.set))
         with pytest.raises(asyncio.CancelledError):
             await taking
+        assert ended.is_set()
 
     asyncio.run(cancelled())
     assert list(tmp_path.iterdir()) == []
