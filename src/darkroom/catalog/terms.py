@@ -100,6 +100,9 @@ def terms(image: Image) -> frozenset[str]:
         found.add(f"format:{source.format.value}")
         found.add(f"orientation:{source.orientation.value}")
         found.add(f"sha256:{source.sha256}")
+    elif image.promised_sha256 is not None:
+        # So that an uploader who comes back finds what it has begun, and what has failed, before it sends them again.
+        found.add(f"sha256:{image.promised_sha256}")
     return frozenset(found)
 
 
