@@ -146,7 +146,7 @@ def _asked_for(query: Query, one: Image) -> bool:
     if query.orientation is not None:
         checks.append(source is not None and source.orientation is query.orientation)
     if query.sha256 is not None:
-        checks.append(source is not None and source.sha256 == query.sha256)
+        checks.append((one.promised_sha256 if source is None else source.sha256) == query.sha256)
     for least, most, measure in (
         (query.min_width, query.max_width, "width"),
         (query.min_height, query.max_height, "height"),

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -63,7 +63,7 @@ def catalog(kind: str) -> Iterator[Catalog]:
         yield it
 
 
-def numbers_found(catalog: Catalog, **criteria) -> list[int]:
+def numbers_found(catalog: Catalog, **criteria: Any) -> list[int]:
     """Search among images named ``IMG_n.jpg`` and return the ``n`` of those found."""
     found = everything(catalog, Query(owner="local", **criteria))
     return [int(one.filename.removeprefix("IMG_").removesuffix(".jpg")) for one in found]
@@ -73,7 +73,7 @@ def numbers_found(catalog: Catalog, **criteria) -> list[int]:
 
 
 @pytest.mark.parametrize("whole", [full_image(), image(1), image(2, state=State.AWAITING), tombstone(image(3))])
-def test_an_image_comes_out_as_it_went_in(catalog: Catalog, whole: Image):
+def test_an_image_comes_out_as_it_went_in(catalog: Catalog, whole: Image) -> None:
     catalog.create(whole)
     assert catalog.get(whole.id) == whole
 
@@ -81,7 +81,7 @@ def test_an_image_comes_out_as_it_went_in(catalog: Catalog, whole: Image):
 @pytest.mark.parametrize(
     "text", ["", "x", image(9).id, image(9).id.upper(), "\x00", "\ud800", "../..", "é" * 26, "0" * 10**6]
 )
-def test_any_text_may_be_asked_for_and_forgotten(catalog: Catalog, text: str):
+def test_any_text_may_be_asked_for_and_forgotten(catalog: Catalog, text: str) -> None:
     catalog.create(image(1))
     assert catalog.get(text) is None
     assert catalog.get_many((text, image(1).id)) == (image(1),)
@@ -89,7 +89,7 @@ def test_any_text_may_be_asked_for_and_forgotten(catalog: Catalog, text: str):
     assert catalog.get(image(1).id) == image(1)
 
 
-def test_an_id_is_given_once(catalog: Catalog):
+def test_an_id_is_given_once(catalog: Catalog) -> None:
     catalog.create(image(1, title="first"))
     with pytest.raises(AlreadyExists):
         catalog.create(image(1, title="second"))
@@ -97,12 +97,12 @@ def test_an_id_is_given_once(catalog: Catalog):
     assert numbers_found(catalog, words="second") == []
 
 
-def test_what_is_no_id_is_a_mistake_of_ours(catalog: Catalog):
+def test_what_is_no_id_is_a_mistake_of_ours(catalog: Catalog) -> None:
     with pytest.raises(ValueError, match="no id"):
         catalog.create(image(1, id="image-1"))
 
 
-def test_many_images_come_in_one_request(catalog: Catalog):
+def test_many_images_come_in_one_request(catalog: Catalog) -> None:
     for number in range(3):
         catalog.create(image(number))
     catalog.replace(tombstone(image(1)), version=1)
@@ -121,7 +121,7 @@ def test_many_images_come_in_one_request(catalog: Catalog):
 # ------------------------------------------------------------------ writing under a condition
 
 
-def test_a_write_on_the_stored_version_counts_it_up(catalog: Catalog):
+def test_a_write_on_the_stored_version_counts_it_up(catalog: Catalog) -> None:
     catalog.create(image(1))
     stored = catalog.replace(image(1, title="new"), version=1)
     assert stored == image(1, title="new", version=2)
@@ -129,7 +129,7 @@ def test_a_write_on_the_stored_version_counts_it_up(catalog: Catalog):
     assert catalog.replace(image(1, title="newer", version=99), version=2).version == 3
 
 
-def test_a_write_on_another_version_changes_nothing(catalog: Catalog):
+def test_a_write_on_another_version_changes_nothing(catalog: Catalog) -> None:
     catalog.create(image(1, title="first", version=5))
     for version in (4, 6, 0, -1):
         with pytest.raises(VersionMoved):
@@ -139,13 +139,13 @@ def test_a_write_on_another_version_changes_nothing(catalog: Catalog):
     assert numbers_found(catalog, words="first") == [1]
 
 
-def test_what_is_not_there_is_not_written(catalog: Catalog):
+def test_what_is_not_there_is_not_written(catalog: Catalog) -> None:
     with pytest.raises(NotFound):
         catalog.replace(image(1), version=1)
     assert catalog.get(image(1).id) is None
 
 
-def test_a_tombstone_stays_one(catalog: Catalog):
+def test_a_tombstone_stays_one(catalog: Catalog) -> None:
     catalog.create(image(1))
     dead = catalog.replace(tombstone(image(1)), version=1)
     assert catalog.get(dead.id) == dead
@@ -157,7 +157,7 @@ def test_a_tombstone_stays_one(catalog: Catalog):
     assert catalog.get(dead.id) == dead
 
 
-def test_no_search_finds_a_tombstone(catalog: Catalog):
+def test_no_search_finds_a_tombstone(catalog: Catalog) -> None:
     catalog.create(image(1, tags=("cat",)))
     catalog.create(tombstone(image(2, tags=("cat",))))
     catalog.replace(tombstone(image(1, tags=("cat",))), version=1)
@@ -167,7 +167,7 @@ def test_no_search_finds_a_tombstone(catalog: Catalog):
 
 
 @pytest.mark.parametrize("last", [image(1, tags=("cat",)), tombstone(image(1, tags=("cat",)))])
-def test_what_is_forgotten_leaves_no_trace(catalog: Catalog, last: Image):
+def test_what_is_forgotten_leaves_no_trace(catalog: Catalog, last: Image) -> None:
     catalog.create(last)
     catalog.forget(last.id)
     catalog.forget(last.id)
@@ -183,7 +183,7 @@ def test_what_is_forgotten_leaves_no_trace(catalog: Catalog, last: Image):
 # ------------------------------------------------------------------ at the same time
 
 
-def test_of_many_who_create_an_image_one_does(catalog: Catalog):
+def test_of_many_who_create_an_image_one_does(catalog: Catalog) -> None:
     together = threading.Barrier(8)
 
     def create(number: int) -> bool:
@@ -202,7 +202,7 @@ def test_of_many_who_create_an_image_one_does(catalog: Catalog):
     assert stored.title == f"by {created.index(True)}"
 
 
-def test_no_edit_is_lost_between_threads(catalog: Catalog):
+def test_no_edit_is_lost_between_threads(catalog: Catalog) -> None:
     catalog.create(image(0))
 
     def add(editor: int) -> None:
@@ -228,7 +228,7 @@ def test_no_edit_is_lost_between_threads(catalog: Catalog):
     assert everything(catalog, Query(owner="local", tags=("3 3", "7 4"))) == [last]
 
 
-def test_a_search_sees_an_image_before_or_after_a_change_never_between(catalog: Catalog):
+def test_a_search_sees_an_image_before_or_after_a_change_never_between(catalog: Catalog) -> None:
     catalog.create(image(0, tags=("black",)))
     done = threading.Event()
 
@@ -251,7 +251,15 @@ def test_a_search_sees_an_image_before_or_after_a_change_never_between(catalog: 
 # ------------------------------------------------------------------ claims
 
 
-def claim(catalog: Catalog, image_id: str, *, owner="local", name="key", fingerprint="same", after=0.0) -> str:
+def claim(
+    catalog: Catalog,
+    image_id: str,
+    *,
+    owner: str = "local",
+    name: str = "key",
+    fingerprint: str = "same",
+    after: float = 0.0,
+) -> str:
     """Claim at ``after`` seconds, for a minute."""
     now = NOW + timedelta(seconds=after)
     return catalog.claim(
@@ -259,41 +267,41 @@ def claim(catalog: Catalog, image_id: str, *, owner="local", name="key", fingerp
     )
 
 
-def test_the_first_claim_wins_and_everybody_else_is_told(catalog: Catalog):
+def test_the_first_claim_wins_and_everybody_else_is_told(catalog: Catalog) -> None:
     assert claim(catalog, "first") == "first"
     assert claim(catalog, "second", after=1) == "first"
     assert claim(catalog, "first", after=2) == "first"
 
 
-def test_claims_are_by_name_and_owner(catalog: Catalog):
+def test_claims_are_by_name_and_owner(catalog: Catalog) -> None:
     assert claim(catalog, "first") == "first"
     assert claim(catalog, "second", name="Key") == "second"
     assert claim(catalog, "third", owner="anna") == "third"
     assert claim(catalog, "fourth", name="“key”\x00'") == "fourth"
 
 
-def test_a_claim_for_another_request_is_a_conflict(catalog: Catalog):
+def test_a_claim_for_another_request_is_a_conflict(catalog: Catalog) -> None:
     claim(catalog, "first")
     with pytest.raises(Conflict):
         claim(catalog, "second", fingerprint="another")
     assert claim(catalog, "third") == "first"
 
 
-def test_a_name_is_free_again_when_its_time_has_passed(catalog: Catalog):
+def test_a_name_is_free_again_when_its_time_has_passed(catalog: Catalog) -> None:
     claim(catalog, "first")
     assert claim(catalog, "second", after=59.999) == "first"
     assert claim(catalog, "third", after=60, fingerprint="another") == "third"
     assert claim(catalog, "fourth", after=61, fingerprint="another") == "third"
 
 
-def test_claims_that_have_run_out_do_not_stand_in_the_way(catalog: Catalog):
+def test_claims_that_have_run_out_do_not_stand_in_the_way(catalog: Catalog) -> None:
     for number in range(30):
         claim(catalog, f"old {number}", name=f"key {number}")
     for number in range(30):
         assert claim(catalog, f"new {number}", name=f"key {number}", after=100) == f"new {number}"
 
 
-def test_of_many_who_claim_a_name_one_wins(catalog: Catalog):
+def test_of_many_who_claim_a_name_one_wins(catalog: Catalog) -> None:
     together = threading.Barrier(8)
 
     def try_to(number: int) -> str:
@@ -394,11 +402,11 @@ def shelf(request: pytest.FixtureRequest) -> Iterator[Catalog]:
 
 
 @pytest.mark.parametrize(("criteria", "numbers"), CRITERIA, ids=[repr(criteria) for criteria, _ in CRITERIA])
-def test_a_search_finds_what_it_asks_for(shelf: Catalog, criteria: dict[str, object], numbers: list[int]):
+def test_a_search_finds_what_it_asks_for(shelf: Catalog, criteria: dict[str, object], numbers: list[int]) -> None:
     assert numbers_found(shelf, **criteria) == numbers
 
 
-def test_a_search_follows_every_change_of_an_image(catalog: Catalog):
+def test_a_search_follows_every_change_of_an_image(catalog: Catalog) -> None:
     catalog.create(image(0, tags=("cat", "kept"), album="Summer", state=State.PROCESSING))
     catalog.replace(image(0, tags=("dog", "kept"), kind=Format.PNG), version=1)
     assert numbers_found(catalog, tags=("cat",), states=()) == []
@@ -412,7 +420,9 @@ def test_a_search_follows_every_change_of_an_image(catalog: Catalog):
 
 @at_random
 @given(library=libraries(), query=queries(st.integers(1, 5)), work_per_page=st.sampled_from((1, 2, 3, 7, 1000)))
-def test_any_search_finds_what_a_filter_finds_in_the_same_pages_everywhere(library, query, work_per_page):
+def test_any_search_finds_what_a_filter_finds_in_the_same_pages_everywhere(
+    library: list[Image], query: Query, work_per_page: int
+) -> None:
     with ExitStack() as stack:
         found = []
         for kind in KINDS:
@@ -430,15 +440,17 @@ def test_any_search_finds_what_a_filter_finds_in_the_same_pages_everywhere(libra
 @given(
     data=st.data(), library=libraries(), query=queries(st.integers(1, 3)), work_per_page=st.sampled_from((1, 3, 1000))
 )
-def test_pages_are_right_while_images_come_and_go(kind, data, library, query, work_per_page):
+def test_pages_are_right_while_images_come_and_go(
+    kind: str, data: st.DataObject, library: list[Image], query: Query, work_per_page: int
+) -> None:
     with opened(kind, work_per_page=work_per_page) as catalog:
         now = {}
         for one in library:
             catalog.create(one)
             now[one.id] = one
         throughout = {one.id for one in found_by(query, library)}
-        seen = []
-        cursor = None
+        seen: list[str] = []
+        cursor: str | None = None
         while True:
             page = catalog.search(dataclasses.replace(query, cursor=cursor))
             matching = {one.id: one for one in found_by(query, now.values())}
@@ -473,14 +485,14 @@ def change(catalog: Catalog, now: dict[str, Image], wished: Image, how: str) -> 
 # ------------------------------------------------------------------ pages
 
 
-def test_pages_are_full_and_the_last_one_ends(catalog: Catalog):
+def test_pages_are_full_and_the_last_one_ends(catalog: Catalog) -> None:
     for number in range(7):
         catalog.create(image(number, tags=("cat",) if number != 3 else ()))
     sizes = [len(page.items) for page in pages(catalog, Query(owner="local", tags=("cat",), limit=2))]
     assert sizes == [2, 2, 2]
 
 
-def test_a_page_whose_matches_are_rare_comes_short_with_a_cursor(kind: str):
+def test_a_page_whose_matches_are_rare_comes_short_with_a_cursor(kind: str) -> None:
     with opened(kind, work_per_page=10) as catalog:
         for number in range(35):
             catalog.create(image(number, width=5000 if number == 20 else 4000))
@@ -488,7 +500,7 @@ def test_a_page_whose_matches_are_rare_comes_short_with_a_cursor(kind: str):
     assert [[one.id for one in page.items] for page in found] == [[], [image(20).id], [], []]
 
 
-def test_the_rarest_criterion_is_walked(kind: str):
+def test_the_rarest_criterion_is_walked(kind: str) -> None:
     with opened(kind, work_per_page=10) as catalog:
         for number in range(35):
             catalog.create(image(number, tags=("common", "rare") if number == 0 else ("common",)))
@@ -510,19 +522,19 @@ def test_the_rarest_criterion_is_walked(kind: str):
         Query(owner="local", tags=("cat",), states=()),
     ],
 )
-def test_a_cursor_of_another_search_is_refused(catalog: Catalog, other: Query):
+def test_a_cursor_of_another_search_is_refused(catalog: Catalog, other: Query) -> None:
     cursor = first_cursor(catalog)
     with pytest.raises(InvalidRequest, match="first page"):
         catalog.search(dataclasses.replace(other, cursor=cursor))
 
 
-def test_a_cursor_fits_the_same_search_however_it_is_written(catalog: Catalog):
+def test_a_cursor_fits_the_same_search_however_it_is_written(catalog: Catalog) -> None:
     cursor = first_cursor(catalog)
     same = Query(owner="local", tags=("CAT", "cat"), limit=7, cursor=cursor, states=(State.READY, State.READY))
     assert [one.id for one in catalog.search(same).items] == [image(1).id, image(0).id]
 
 
-def test_a_cursor_that_was_altered_is_refused(catalog: Catalog):
+def test_a_cursor_that_was_altered_is_refused(catalog: Catalog) -> None:
     cursor = first_cursor(catalog)
     altered = [cursor[:at] + ("0" if letter != "0" else "1") + cursor[at + 1 :] for at, letter in enumerate(cursor)]
     for text in (*altered, cursor[:-1], cursor + "0", cursor.upper(), f" {cursor}", cursor * 2):
@@ -531,7 +543,7 @@ def test_a_cursor_that_was_altered_is_refused(catalog: Catalog):
 
 
 @pytest.mark.parametrize("text", ["", "x", image(1).id, "é", "\x00", "\ud800", "0" * 10**6, "Z" * 42])
-def test_a_made_up_cursor_is_refused(catalog: Catalog, text: str):
+def test_a_made_up_cursor_is_refused(catalog: Catalog, text: str) -> None:
     with pytest.raises(InvalidRequest, match="first page"):
         catalog.search(Query(owner="local", cursor=text))
 
@@ -569,14 +581,16 @@ def first_cursor(catalog: Catalog) -> str:
     ],
     ids=lambda value: repr(value)[:50],
 )
-def test_a_search_that_cannot_be_meant_is_refused_at_once(catalog: Catalog, criteria: dict[str, object], named: str):
+def test_a_search_that_cannot_be_meant_is_refused_at_once(
+    catalog: Catalog, criteria: dict[str, object], named: str
+) -> None:
     began = time.monotonic()
     with pytest.raises(InvalidRequest, match=named):
         catalog.search(Query(owner="local", **criteria))  # type: ignore[arg-type]  # as many kinds as criteria
     assert time.monotonic() - began < 1
 
 
-def test_the_largest_search_there_is_takes_bounded_time(catalog: Catalog):
+def test_the_largest_search_there_is_takes_bounded_time(catalog: Catalog) -> None:
     for number in range(300):
         catalog.create(image(number, tags=tuple(f"tag {tag}" for tag in range(50)), title="w1 w2 w3 w4 w5 w6 w7 w8"))
     query = Query(
@@ -592,7 +606,7 @@ def test_the_largest_search_there_is_takes_bounded_time(catalog: Catalog):
     assert time.monotonic() - began < 2
 
 
-def test_a_catalog_that_works_says_so(catalog: Catalog):
+def test_a_catalog_that_works_says_so(catalog: Catalog) -> None:
     catalog.check()
 
 
@@ -622,7 +636,7 @@ def two_processes(path: Path, work: str) -> Iterator[tuple[subprocess.Popen[str]
             worker.communicate()
 
 
-def test_no_edit_is_lost_between_processes(tmp_path: Path):
+def test_no_edit_is_lost_between_processes(tmp_path: Path) -> None:
     path = tmp_path / "catalog.sqlite"
     catalog = SqliteCatalog(path)
     catalog.create(image(0))
@@ -639,7 +653,7 @@ def test_no_edit_is_lost_between_processes(tmp_path: Path):
     catalog.close()
 
 
-def test_of_two_processes_that_claim_a_name_one_wins(tmp_path: Path):
+def test_of_two_processes_that_claim_a_name_one_wins(tmp_path: Path) -> None:
     path = tmp_path / "catalog.sqlite"
     with two_processes(path, "claim") as workers:
         for worker in workers:

@@ -92,20 +92,19 @@ class SqliteCatalog:
         if not names.is_id(image.id):
             msg = f"{image.id!r} is no id"
             raise ValueError(msg)
+        text, wanted = _text(image), terms.terms(image)
         with self._database.write() as connection:
-            self._create(connection, image)
-
-    def _create(self, connection: sqlite3.Connection, image: Image) -> None:
-        if connection.execute("SELECT 1 FROM images WHERE id = ?", (image.id,)).fetchone() is not None:
-            raise AlreadyExists(TAKEN)
-        numbers = _index(connection, image, frozenset())
-        number = connection.execute(
-            "INSERT INTO documents (document, terms) VALUES (?, ?)", (_text(image), _json(numbers))
-        ).lastrowid
-        connection.execute(
-            "INSERT INTO images (document, version, tombstone, width, height, bytes, id) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (number, *_columns(image), image.id),
-        )
+            if connection.execute("SELECT 1 FROM images WHERE id = ?", (image.id,)).fetchone() is not None:
+                raise AlreadyExists(TAKEN)
+            numbers = _index(connection, image, wanted, old=frozenset())
+            number = connection.execute(
+                "INSERT INTO documents (document, terms) VALUES (?, ?)", (text, _json(numbers))
+            ).lastrowid
+            connection.execute(
+                "INSERT INTO images (document, version, tombstone, width, height, bytes, id)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (number, *_columns(image), image.id),
+            )
 
     def get(self, image_id: str) -> Image | None:
         if not names.is_id(image_id):
@@ -126,6 +125,7 @@ class SqliteCatalog:
 
     def replace(self, image: Image, *, version: int) -> Image:
         stored = dataclasses.replace(image, version=version + 1)
+        text, wanted = _text(stored), terms.terms(stored)
         with self._database.write() as connection:
             row = connection.execute(
                 "SELECT number, version, tombstone, terms FROM images JOIN documents ON number = images.document"
@@ -137,10 +137,9 @@ class SqliteCatalog:
             number, found, _, old = row
             if found != version:
                 raise VersionMoved(MOVED)
-            numbers = _index(connection, stored, frozenset(json.loads(old)))
+            numbers = _index(connection, stored, wanted, old=frozenset(json.loads(old)))
             connection.execute(
-                "UPDATE documents SET document = ?, terms = ? WHERE number = ?",
-                (_text(stored), _json(numbers), number),
+                "UPDATE documents SET document = ?, terms = ? WHERE number = ?", (text, _json(numbers), number)
             )
             connection.execute(
                 "UPDATE images SET version = ?, tombstone = ?, width = ?, height = ?, bytes = ? WHERE id = ?",
@@ -236,9 +235,10 @@ def _load(connection: sqlite3.Connection, image_ids: Iterable[str]) -> tuple[Ima
     return tuple(from_document(json.loads(text)) for (text,) in rows)
 
 
-def _index(connection: sqlite3.Connection, image: Image, old: frozenset[int]) -> frozenset[int]:
-    """Bring the index from the terms numbered ``old`` to those of ``image``; return their numbers."""
-    wanted = terms.terms(image)
+def _index(
+    connection: sqlite3.Connection, image: Image, wanted: frozenset[str], *, old: frozenset[int]
+) -> frozenset[int]:
+    """Bring the index from the terms numbered ``old`` to those that are wanted; return their numbers."""
     known = {term: number for term, number, _ in _known(connection, image.owner, wanted)}
     for term in wanted - known.keys():
         known[term] = connection.execute(

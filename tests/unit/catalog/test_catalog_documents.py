@@ -35,25 +35,25 @@ any_image = every_member(Image, facts=st.none() | any_facts)
 
 
 @given(any_image)
-def test_an_image_survives_the_way_through_a_document_exactly(whole: Image):
+def test_an_image_survives_the_way_through_a_document_exactly(whole: Image) -> None:
     text = json.dumps(to_document(whole))
     assert from_document(json.loads(text)) == whole
 
 
 @pytest.mark.parametrize("key", ["i/another/small.avif", "./small.avif", "/small.avif", "", "small.avif"])
-def test_a_key_anywhere_comes_back_as_it_was(key: str):
+def test_a_key_anywhere_comes_back_as_it_was(key: str) -> None:
     whole = full_image()
     moved = dataclasses.replace(whole, variants=(dataclasses.replace(whole.variants[0], key=key),))
     assert from_document(to_document(moved)) == moved
 
 
-def test_a_document_is_small():
+def test_a_document_is_small() -> None:
     whole = full_image()
     six = dataclasses.replace(whole, variants=whole.variants * 6)
     assert len(json.dumps(to_document(six), separators=(",", ":"))) < 1_200
 
 
-def test_members_of_a_later_release_are_passed_over():
+def test_members_of_a_later_release_are_passed_over() -> None:
     document = to_document(full_image())
     document["mood"] = "sunny"
     document["facts"]["depth"] = 3
@@ -62,7 +62,7 @@ def test_members_of_a_later_release_are_passed_over():
     assert from_document(document) == full_image()
 
 
-def test_members_an_earlier_release_did_not_write_have_their_defaults():
+def test_members_an_earlier_release_did_not_write_have_their_defaults() -> None:
     document = to_document(image(1))
     for member in ("promised_bytes", "from_rendition", "tags", "variants", "title"):
         document.pop(member, None)
@@ -73,12 +73,12 @@ def test_members_an_earlier_release_did_not_write_have_their_defaults():
     "changes",
     [{"format": FORMAT + 1}, {"format": None}, {"state": "dreaming"}, {"uploaded_at": "soon"}, {"variants": [[1]]}],
 )
-def test_a_document_that_cannot_be_read_is_refused_and_said(changes: dict[str, object]):
+def test_a_document_that_cannot_be_read_is_refused_and_said(changes: dict[str, object]) -> None:
     with pytest.raises(Unavailable, match="release that wrote it") as refusal:
         from_document(to_document(full_image()) | changes)
     assert refusal.value.code == "data-format"
 
 
-def test_times_keep_their_microseconds():
+def test_times_keep_their_microseconds() -> None:
     moment = datetime(2026, 1, 1, 0, 0, 0, 123456, tzinfo=UTC)
     assert from_document(to_document(image(1, uploaded_at=moment))).uploaded_at == moment

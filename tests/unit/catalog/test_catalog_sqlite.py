@@ -63,7 +63,7 @@ def assert_index_of(path: Path, library: list[Image]) -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(library=libraries(at_most=10), data=st.data())
-def test_the_index_holds_exactly_the_terms_of_the_images(library, data):
+def test_the_index_holds_exactly_the_terms_of_the_images(library: list[Image], data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "catalog.sqlite"
         catalog = SqliteCatalog(path)
@@ -82,7 +82,7 @@ def test_the_index_holds_exactly_the_terms_of_the_images(library, data):
         catalog.close()
 
 
-def test_a_change_that_search_does_not_see_leaves_the_index_alone(catalog: SqliteCatalog):
+def test_a_change_that_search_does_not_see_leaves_the_index_alone(catalog: SqliteCatalog) -> None:
     catalog.create(image(0, tags=("cat", "dog")))
     connection = catalog._database._connection()
     before = connection.total_changes
@@ -101,7 +101,7 @@ def test_a_change_that_search_does_not_see_leaves_the_index_alone(catalog: Sqlit
         Query(owner="local", uploaded_after=FIRST, words="img 3"),
     ],
 )
-def test_a_search_walks_indexes_and_neither_scans_nor_sorts(path: Path, query: Query):
+def test_a_search_walks_indexes_and_neither_scans_nor_sorts(path: Path, query: Query) -> None:
     catalog = SqliteCatalog(path, work_per_page=5)
     for number in range(30):
         kind = Format.PNG if number % 2 else Format.GIF
@@ -123,7 +123,7 @@ def test_a_search_walks_indexes_and_neither_scans_nor_sorts(path: Path, query: Q
     catalog.close()
 
 
-def test_what_was_written_is_there_when_the_process_dies_at_once(path: Path):
+def test_what_was_written_is_there_when_the_process_dies_at_once(path: Path) -> None:
     program = (
         "import os, sys, libraries; from pathlib import Path; from darkroom.catalog.sqlite import SqliteCatalog;"
         "SqliteCatalog(Path(sys.argv[1])).create(libraries.image(3, tags=('cat',))); os._exit(1)"
@@ -135,7 +135,7 @@ def test_what_was_written_is_there_when_the_process_dies_at_once(path: Path):
     catalog.close()
 
 
-def test_a_full_disk_is_said_and_nothing_of_the_write_is_kept(catalog: SqliteCatalog, path: Path):
+def test_a_full_disk_is_said_and_nothing_of_the_write_is_kept(catalog: SqliteCatalog, path: Path) -> None:
     catalog.create(image(0, tags=("cat",)))
     (pages,) = rows(path, "PRAGMA page_count")[0]
     catalog._database._connection().execute(f"PRAGMA max_page_count = {pages}")
@@ -148,14 +148,14 @@ def test_a_full_disk_is_said_and_nothing_of_the_write_is_kept(catalog: SqliteCat
     assert_index_of(path, [image(0, tags=("cat",))])
 
 
-def test_a_catalog_that_does_not_answer_says_so(catalog: SqliteCatalog, path: Path):
+def test_a_catalog_that_does_not_answer_says_so(catalog: SqliteCatalog, path: Path) -> None:
     path.unlink()
     path.mkdir()
     with ThreadPoolExecutor(1) as pool, pytest.raises(Unavailable):
         pool.submit(catalog.check).result()
 
 
-def test_a_document_of_a_later_release_is_refused_not_misread(catalog: SqliteCatalog):
+def test_a_document_of_a_later_release_is_refused_not_misread(catalog: SqliteCatalog) -> None:
     catalog.create(image(0))
     with catalog._database.write() as connection:
         connection.execute("UPDATE documents SET document = replace(document, '\"format\":1', '\"format\":2')")
@@ -163,7 +163,7 @@ def test_a_document_of_a_later_release_is_refused_not_misread(catalog: SqliteCat
         catalog.get(image(0).id)
 
 
-def test_claims_that_have_run_out_do_not_pile_up(catalog: SqliteCatalog, path: Path):
+def test_claims_that_have_run_out_do_not_pile_up(catalog: SqliteCatalog, path: Path) -> None:
     for number in range(50):
         now = FIRST.replace(minute=number)
         catalog.claim("local", f"key {number}", image_id="x", fingerprint="f", now=now, until=now.replace(second=30))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,9 @@ from darkroom import names
 from darkroom.catalog import terms
 from darkroom.errors import InvalidRequest
 from darkroom.model import Format, Query, State
+
+if TYPE_CHECKING:
+    from darkroom.model import Image
 from libraries import found_by, full_image, image, images, queries, tombstone
 
 
@@ -32,16 +36,16 @@ from libraries import found_by, full_image, image, images, queries, tombstone
         ("\x00\ud800\u202e", []),
     ],
 )
-def test_text_falls_into_words(text: str, words: list[str]):
+def test_text_falls_into_words(text: str, words: list[str]) -> None:
     assert list(terms.words(text)) == words
 
 
 @given(st.text(max_size=300))
-def test_words_are_short_and_never_empty_whatever_the_text(text: str):
+def test_words_are_short_and_never_empty_whatever_the_text(text: str) -> None:
     assert all(1 <= len(word) <= terms.WORD_LETTERS for word in terms.words(text))
 
 
-def test_an_image_is_found_under_all_that_is_known_of_it():
+def test_an_image_is_found_under_all_that_is_known_of_it() -> None:
     found = terms.terms(full_image())
     assert found >= {
         terms.EVERY,
@@ -61,17 +65,25 @@ def test_an_image_is_found_under_all_that_is_known_of_it():
     assert not any("original" in term or "canon" in term for term in found)
 
 
-def test_a_tombstone_is_found_under_nothing():
+def test_a_tombstone_is_found_under_nothing() -> None:
     assert terms.terms(tombstone(full_image())) == frozenset()
 
 
-def test_an_image_nobody_has_looked_at_yet_has_no_pixels_to_be_found_by():
+def test_an_image_nobody_has_looked_at_yet_has_no_pixels_to_be_found_by() -> None:
     awaiting = image(1, state=State.AWAITING, tags=("cat",))
     assert terms.terms(awaiting) == {terms.EVERY, "state:awaiting", "tag:cat", "word:img", "word:1", "word:jpg"}
     assert terms.measures(awaiting) == {}
 
 
-def test_the_number_of_words_of_an_image_is_bounded():
+def test_an_image_is_found_by_the_promised_checksum_until_its_bytes_tell_the_true_one() -> None:
+    promised, true = "ab" * 32, "cd" * 32
+    for state in (State.AWAITING, State.PROCESSING, State.FAILED):
+        assert f"sha256:{promised}" in terms.terms(image(1, state=state, promised_sha256=promised))
+    found = terms.terms(image(1, sha256=true, promised_sha256=promised))
+    assert [term for term in found if term.startswith("sha256:")] == [f"sha256:{true}"]
+
+
+def test_the_number_of_words_of_an_image_is_bounded() -> None:
     longest = image(1, filename="a b c.jpg", title=" ".join(f"{number:x}" for number in range(300)))
     words = {term for term in terms.terms(longest) if term.startswith("word:")}
     assert len(words) == terms.WORDS_PER_IMAGE
@@ -79,17 +91,17 @@ def test_the_number_of_words_of_an_image_is_bounded():
 
 
 @given(one=st.integers(0, 40).flatmap(images), query=queries(st.just(1)))
-def test_the_predicate_says_what_a_filter_says(one, query):
-    assert terms.matches(one, query) == bool(found_by(query, [one]))
+def test_the_predicate_says_what_a_filter_says(one: Image, query: Query) -> None:
+    assert terms.matches(one: Image, query: Query) == bool(found_by(query, [one]))
 
 
-def test_plans_are_equal_for_searches_that_ask_for_the_same():
+def test_plans_are_equal_for_searches_that_ask_for_the_same() -> None:
     one = Query(owner="local", tags=("Cat", "dog"), words="the sea", formats=(Format.PNG, Format.JPEG), limit=3)
     other = Query(owner="local", tags=("DOG", "cat", "cat"), words="Sea, the!", formats=(Format.JPEG, Format.PNG))
     assert terms.plan(one) == terms.plan(dataclasses.replace(other, cursor="anything"))
 
 
-def test_every_plan_has_something_to_walk_and_the_rarest_kind_comes_first():
+def test_every_plan_has_something_to_walk_and_the_rarest_kind_comes_first() -> None:
     assert terms.plan(Query(owner="local", states=())).groups == ((terms.EVERY,),)
     states = tuple(state for state in State if state is not State.DELETED)
     assert terms.plan(Query(owner="local", states=states)).groups == ((terms.EVERY,),)
@@ -103,7 +115,7 @@ def test_every_plan_has_something_to_walk_and_the_rarest_kind_comes_first():
     )
 
 
-def test_dates_become_bounds_on_ids():
+def test_dates_become_bounds_on_ids() -> None:
     one = image(5)
     plan = terms.plan(Query(owner="local", uploaded_after=one.uploaded_at, uploaded_before=image(6).uploaded_at))
     assert plan.first <= one.id < plan.end <= image(6).id
@@ -112,6 +124,6 @@ def test_dates_become_bounds_on_ids():
 
 
 @pytest.mark.parametrize("query", [Query(owner="local", words="a" * 1001), Query(owner="local", tags=("x" * 65,))])
-def test_what_is_too_long_is_named(query: Query):
+def test_what_is_too_long_is_named(query: Query) -> None:
     with pytest.raises(InvalidRequest, match="at most"):
         terms.plan(query)
