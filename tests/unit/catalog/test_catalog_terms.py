@@ -92,7 +92,7 @@ def test_the_number_of_words_of_an_image_is_bounded() -> None:
 
 @given(one=st.integers(0, 40).flatmap(images), query=queries(st.just(1)))
 def test_the_predicate_says_what_a_filter_says(one: Image, query: Query) -> None:
-    assert terms.matches(one: Image, query: Query) == bool(found_by(query, [one]))
+    assert terms.matches(one, query) == bool(found_by(query, [one]))
 
 
 def test_plans_are_equal_for_searches_that_ask_for_the_same() -> None:
