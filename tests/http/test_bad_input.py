@@ -7,8 +7,9 @@ import time
 from urllib.parse import urlsplit
 
 import httpx
-import pictures
 import pytest
+
+import pictures
 from patience import ready, settled
 
 
@@ -30,7 +31,7 @@ def refused(answer, status, code, *, naming=""):
 
 
 def test_what_is_no_image_is_refused_at_once(client):
-    for body in (b"hello", b"\x00" * 1000, b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%PDF-1.7", b"MZ" + bytes(99)):
+    for body in (b"hello", bytes(1000), b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%PDF-1.7", b"MZ" + bytes(99)):
         refused(client.post("/v1/images", content=body), 415, "unsupported-format", naming="JPEG")
 
 
@@ -52,7 +53,8 @@ def test_nothing_is_no_image(client):
 
 
 def test_a_form_without_its_file(client):
-    refused(client.post("/v1/images", files={"other": ("a.jpg", pictures.jpeg(9, 9))}), 422, "invalid-request", naming="file")
+    other = {"other": ("a.jpg", pictures.jpeg(9, 9))}
+    refused(client.post("/v1/images", files=other), 422, "invalid-request", naming="file")
     twice = [("file", ("a.jpg", pictures.jpeg(9, 9)))] * 2
     refused(client.post("/v1/images", files=twice), 422, "invalid-request", naming="exactly one")
     answer = client.post("/v1/images", files={"file": ("a.jpg", pictures.jpeg(9, 9))}, data={"tagz": "x"})
@@ -61,7 +63,7 @@ def test_a_form_without_its_file(client):
 
 @pytest.mark.parametrize(
     "content_type",
-    ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=x", "multipart/form-data; ;;"],
+    [f"multipart/form-data{rest}" for rest in ("", "; boundary=", "; boundary=x", "; ;;")],
 )
 def test_a_form_that_is_none(client, content_type):
     answer = client.post("/v1/images", content=b"--y\r\nnonsense", headers={"content-type": content_type})
@@ -135,7 +137,7 @@ def test_a_member_that_is_wrong_is_named(client, member, value):
     refused(answer, 422, "invalid-request", naming=member.rstrip("s"))
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"text"', b'{"filename": 1}', b"\xff\xfe", b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b'{"filename": 1}', b"\xff\xfe", b"[" * 100_000])
 def test_json_of_the_wrong_shape(client, body):
     for path in ("/v1/uploads", "/v1/keys"):
         answer = client.post(path, content=body, headers={"content-type": "application/json"})
@@ -236,7 +238,8 @@ def test_uploads_that_break_off_leave_nothing(server, client):
     for _ in range(5):
         address = urlsplit(server.url)
         with socket.create_connection((address.hostname, address.port)) as connection:
-            connection.sendall(b"POST /v1/images HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n" + b"x" * 999)
+            head = b"POST /v1/images HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n"
+            connection.sendall(head + b"x" * 999)
             time.sleep(0.05)
     deadline = time.monotonic() + 10
     while any(incoming.iterdir()) and time.monotonic() < deadline:
@@ -245,7 +248,6 @@ def test_uploads_that_break_off_leave_nothing(server, client):
 
 
 def test_a_hundred_clients_waiting_hold_nobody_up(client, server):
-    accepted = [client.post("/v1/uploads", json={"filename": "w.jpg", "bytes": 5000}).json() for _ in range(1)]
     image = ready(client, pictures.jpeg(22, 20))
     answers = []
 
@@ -266,7 +268,6 @@ def test_a_hundred_clients_waiting_hold_nobody_up(client, server):
         thread.join()
     assert set(answers) <= {201, 202}
     assert answered < 5.0, "waiting clients held others up"
-    assert accepted[0]["id"]
 
 
 def test_what_was_refused_is_not_there(client):
