@@ -92,3 +92,39 @@ def scripted(*answers: Answer | str) -> Iterator[Script]:
         http_server.shutdown()
         thread.join()
         http_server.server_close()
+
+
+def image_document(**members: Any) -> dict[str, Any]:
+    """Return a ready image as the contract shows it, with other ``members``."""
+    image = {
+        "id": "01k00000000000000000000000",
+        "version": 1,
+        "owner": "local",
+        "visibility": "public",
+        "state": "ready",
+        "filename": "cat.jpg",
+        "title": None,
+        "album": None,
+        "tags": ["cat"],
+        "focus": [0.25, 0.5],
+        "uploaded_at": "2026-11-23T10:00:00.123Z",
+        "original": "deleted",
+        "source": None,
+        "variants": [],
+        "placeholder": None,
+        "color": None,
+        "exif": None,
+        "error": None,
+    }
+    return image | members
+
+
+def ticket_document(script: Script) -> dict[str, Any]:
+    """Return a ticket for that image, which leads to the script's ``/door``."""
+    return {
+        "id": image_document()["id"],
+        "method": "PUT",
+        "url": f"{script.url}/door",
+        "headers": {"Content-Type": "image/jpeg", "X-Ticket": "t"},
+        "expires_at": "2026-11-23T10:15:00.000Z",
+    }

@@ -10,11 +10,12 @@ import struct
 import subprocess
 import termios
 import time
+from urllib.parse import urlsplit
 
 import pytest
 
-from scripted import SILENCE, Answer, scripted
-from servers import free_port
+from scripted import SILENCE, Answer, image_document, scripted, ticket_document
+from servers import free_port, serving
 
 
 @pytest.fixture
@@ -182,11 +183,38 @@ def test_a_terminal_shows_one_bar_with_rate_and_remaining_time(start, picture, t
     assert "6 uploaded" in seen
 
 
-def on_a_terminal(start, *arguments):
+def test_the_bar_says_when_all_is_sent_but_not_ready(start, picture, tmp_path):
+    (tmp_path / "cat.jpg").write_bytes(picture())
+    processing, ready = Answer(200, image_document(state="processing")), Answer(200, image_document())
+    with scripted() as script:
+        opened = Answer(201, ticket_document(script))
+        script.answers = [Answer(200, {}), Answer(200, {"items": [], "next": None}), opened, Answer(201)]
+        script.answers += [processing] * 8 + [ready]
+        seen, process = on_a_terminal(start, "put", tmp_path, url=script.url)
+    assert process.wait(20) == 0
+    assert "0/1 files" in seen
+    assert "all sent, not all ready" in seen
+
+
+def test_a_server_that_is_restarted_meanwhile_is_waited_for(start, picture, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(8):
+        (folder / f"{number}.jpg").write_bytes(picture(400, 300))
+    with serving(tmp_path, workers="1") as first:
+        process = start("put", folder, "--json", url=first.url)
+        assert b"ready" in process.stdout.readline()
+    with serving(tmp_path, workers="1", port=urlsplit(first.url).port):
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err.count(b"8 uploaded")) == (0, 1), err
+    assert out.count(b"ready") == 7
+
+
+def on_a_terminal(start, *arguments, **given):
     """Run a command on a pseudo-terminal of 120 columns; return everything that was shown, and the process."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 120, 0, 0))
-    process = start(*arguments, stdout=slave, stderr=slave, stdin=subprocess.DEVNULL)
+    process = start(*arguments, stdout=slave, stderr=slave, stdin=subprocess.DEVNULL, **given)
     os.close(slave)
     seen = b""
     try:

@@ -3,36 +3,16 @@
 import json
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from darkroom.client import ApiError, Client, Criteria, Labels, Patience, SourceChanged, UnexpectedAnswer, Unreachable
-from scripted import BREAK_OFF, Answer, scripted
+from scripted import BREAK_OFF, Answer, image_document, scripted, ticket_document
 from servers import free_port
 
 KEY = "dk_id_secret"
 LIMITS = {"ticket_bytes": 100}
-IMAGE: dict[str, Any] = {
-    "id": "01k00000000000000000000000",
-    "version": 1,
-    "owner": "local",
-    "visibility": "public",
-    "state": "ready",
-    "filename": "cat.jpg",
-    "title": None,
-    "album": None,
-    "tags": ["cat"],
-    "focus": [0.25, 0.5],
-    "uploaded_at": "2026-11-23T10:00:00.123Z",
-    "original": "deleted",
-    "source": None,
-    "variants": [],
-    "placeholder": None,
-    "color": None,
-    "exif": None,
-    "error": None,
-}
+IMAGE = image_document()
 
 
 def problem(status, code="unavailable", **headers):
@@ -125,23 +105,12 @@ def test_a_broken_connection_is_not_tried_again_where_twice_may_do_harm(talk, ch
     assert len(script.asked) == 1
 
 
-def ticket(script):
-    headers = {"Content-Type": "image/jpeg", "X-Ticket": "t"}
-    return {
-        "id": IMAGE["id"],
-        "method": "PUT",
-        "url": f"{script.url}/door",
-        "headers": headers,
-        "expires_at": "2026-11-23T10:15:00.000Z",
-    }
-
-
 def test_a_broken_upload_is_sent_again_whole_under_the_same_idempotency_key(talk):
     moved: list[int] = []
     client, script = talk()
     script.answers = [
         problem(503),
-        Answer(201, ticket(script)),
+        Answer(201, ticket_document(script)),
         BREAK_OFF,
         Answer(200),
         Answer(200, IMAGE),
@@ -157,7 +126,7 @@ def test_a_broken_upload_is_sent_again_whole_under_the_same_idempotency_key(talk
 
 def test_a_ticket_is_used_with_exactly_its_headers_and_never_with_the_key(talk):
     client, script = talk()
-    script.answers = [Answer(201, ticket(script)), Answer(200), Answer(200, IMAGE)]
+    script.answers = [Answer(201, ticket_document(script)), Answer(200), Answer(200, IMAGE)]
     client.upload(b"bytes", filename="cat.jpg")
     opened, put, asked = script.requests
     assert opened.headers["authorization"] == asked.headers["authorization"] == f"Bearer {KEY}"
@@ -168,13 +137,13 @@ def test_a_ticket_is_used_with_exactly_its_headers_and_never_with_the_key(talk):
 
 def test_a_ticket_our_own_broken_attempt_has_used_is_a_success(talk):
     client, script = talk()
-    script.answers = [Answer(201, ticket(script)), BREAK_OFF, problem(412, "conflict"), Answer(200, IMAGE)]
+    script.answers = [Answer(201, ticket_document(script)), BREAK_OFF, problem(412, "conflict"), Answer(200, IMAGE)]
     assert client.upload(b"bytes").state == "ready"
 
 
 def test_a_ticket_somebody_else_has_used_is_a_refusal(talk):
     client, script = talk()
-    script.answers = [Answer(201, ticket(script)), problem(412, "conflict")]
+    script.answers = [Answer(201, ticket_document(script)), problem(412, "conflict")]
     with pytest.raises(ApiError) as caught:
         client.upload(b"bytes")
     assert caught.value.status == 412
@@ -184,7 +153,7 @@ def test_a_file_that_shrinks_while_it_is_sent_is_said_to_have_changed(talk, tmp_
     file = tmp_path / "cat.jpg"
     file.write_bytes(b"x" * 1_000_000)
     client, script = talk()
-    script.answers = [Answer(201, ticket(script)), BREAK_OFF]
+    script.answers = [Answer(201, ticket_document(script)), BREAK_OFF]
     with pytest.raises(SourceChanged):
         client.upload(file, sent=lambda _: file.write_bytes(b"x"))
 
@@ -276,7 +245,7 @@ def test_a_name_that_is_no_text_can_be_uploaded(talk, tmp_path):
     file = tmp_path / b"caf\xe9.jpg".decode("utf-8", "surrogateescape")
     file.write_bytes(b"bytes")
     client, script = talk()
-    script.answers = [Answer(201, ticket(script)), Answer(200), Answer(200, IMAGE)]
+    script.answers = [Answer(201, ticket_document(script)), Answer(200), Answer(200, IMAGE)]
     client.upload(file)
     assert json.loads(script.requests[0].body)["filename"] == "caf?.jpg"
 

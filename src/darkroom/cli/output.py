@@ -36,8 +36,8 @@ def print_facts(facts: Iterable[tuple[str, str | None]]) -> None:
 
 
 def shown(text: object) -> str:
-    """Return ``text`` fit for a terminal: control characters and half letters are replaced by �."""
-    return "".join(letter if letter.isprintable() else "�" for letter in str(text))
+    """Return ``text`` fit for a terminal: what controls it, or the direction of writing, is replaced by �."""
+    return "".join(letter if letter.isprintable() or _is_space(letter) else "�" for letter in str(text))
 
 
 def size(count: float) -> str:
@@ -52,6 +52,11 @@ def size(count: float) -> str:
 def local(moment: datetime) -> str:
     """Return a moment in the time of the person's place, to the second."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _is_space(letter: str) -> bool:
+    """Tell whether it is one of the spaces of other widths, which names from some systems have."""
+    return unicodedata.category(letter) == "Zs"
 
 
 def _width(text: str) -> int:

@@ -12,6 +12,7 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    Task,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
@@ -23,6 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
+
+
+class _TimeLeft(TimeRemainingColumn):
+    """The remaining time of sending, and then that the server is still at work."""
+
+    def render(self, task: Task) -> Text:
+        if task.finished and task.fields["files_left"]:
+            return Text("all sent, not all ready")
+        return super().render(task) + Text(" left")
 
 
 class Display:
@@ -44,13 +54,14 @@ class Display:
                 BarColumn(),
                 DownloadColumn(),
                 TransferSpeedColumn(),
-                TimeRemainingColumn(),
-                TextColumn("left"),
+                _TimeLeft(),
                 console=Console(stderr=True),
                 redirect_stdout=False,
                 redirect_stderr=False,
             )
-            self._task = self._progress.add_task(self._count(), total=sum(self._sizes.values()))
+            self._task = self._progress.add_task(
+                self._count(), total=sum(self._sizes.values()), files_left=len(self._sizes)
+            )
             self._stack.enter_context(self._progress)
         return self
 
@@ -69,8 +80,13 @@ class Display:
         """Count a file. What was not sent of it leaves the total: rate and remaining time are those of sending."""
         self._files_done += 1
         if self._progress is not None:
-            left = self._progress.tasks[0].total or 0
-            self._progress.update(self._task, description=self._count(), total=left - self._sizes[file] + sent)
+            total = self._progress.tasks[0].total or 0
+            self._progress.update(
+                self._task,
+                description=self._count(),
+                total=total - self._sizes[file] + sent,
+                files_left=len(self._sizes) - self._files_done,
+            )
 
     def say(self, line: str) -> None:
         """Print a line on standard output, above the bar."""

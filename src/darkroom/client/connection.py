@@ -90,11 +90,12 @@ class Connection:
         for attempt in count(1):
             last = attempt >= self.patience.attempts
             delay = self.patience.delay(attempt)
+            request = self._request(call)
             try:
-                response = self._http.send(self._request(call))
+                response = self._http.send(request)
             except httpx.TransportError as error:
                 if last or not (call.repeatable or isinstance(error, _NEVER_SENT)):
-                    raise self._unreachable(error) from error
+                    raise _unreachable(request.url, error) from error
             else:
                 if response.is_success:
                     return response
@@ -120,7 +121,7 @@ class Connection:
             finally:
                 response.close()
         except (httpx.TransportError, httpx.TooManyRedirects, httpx.DecodingError) as error:
-            raise self._unreachable(error) from error
+            raise _unreachable(request.url, error) from error
 
     def _request(self, call: Call) -> httpx.Request:
         headers = {**(self._key_header if call.with_key else {}), **(call.headers or {})}
@@ -133,10 +134,11 @@ class Connection:
             content=call.body() if call.body else None,
         )
 
-    def _unreachable(self, error: Exception) -> Unreachable:
-        reason = str(error) or type(error).__name__
-        address = str(self.base_url).rstrip("/")
-        return Unreachable(f"cannot reach {address} ({reason}); is the server running, and the address right?")
+
+def _unreachable(url: httpx.URL, error: Exception) -> Unreachable:
+    address = f"{url.scheme}://{url.netloc.decode('ascii')}"
+    reason = str(error) or type(error).__name__
+    return Unreachable(f"cannot reach {address} ({reason}); is the server running, and the address right?")
 
 
 def _is_passing(problem: ApiError) -> bool:
