@@ -13,7 +13,9 @@ from darkroom.bucket.objects import ObjectBucket
 from darkroom.embedded.door import UploadDoor
 from darkroom.events.sqlite import SqliteQueue
 from darkroom.figures.memory import MemoryFigures
+from darkroom.http.cross_origin import CrossOrigin
 from darkroom.http.reception import Reception
+from darkroom.names import UPLOAD_PREFIX
 from darkroom.service import utc_now
 from darkroom.uploads.signed import SignedTickets
 
@@ -30,7 +32,7 @@ def queue(folder: Path) -> SqliteQueue:
     return SqliteQueue(folder / "events.sqlite", utc_now)
 
 
-def app() -> UploadDoor:
+def app() -> CrossOrigin:
     """Return the door."""
     folder = Path(os.environ["DOOR_FOLDER"])
     (folder / "incoming").mkdir()
@@ -43,4 +45,5 @@ def app() -> UploadDoor:
         most_at_a_time=MOST_AT_A_TIME,
     )
     tickets = SignedTickets(SECRET, "", utc_now)
-    return UploadDoor(tickets, bucket, reception, MemoryFigures(), allowed_origins=(ORIGIN,))
+    door = UploadDoor(tickets, bucket, reception, MemoryFigures())
+    return CrossOrigin(door, origins=(ORIGIN,), prefixes=(UPLOAD_PREFIX,))

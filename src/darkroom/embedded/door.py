@@ -42,15 +42,11 @@ class UploadDoor:
         bucket: Bucket,
         reception: Reception,
         figures: Figures,
-        *,
-        allowed_origins: tuple[str, ...],
     ) -> None:
-        """``allowed_origins`` are those whose pages may use tickets; ``*`` is any."""
         self._tickets = tickets
         self._bucket = bucket
         self._reception = reception
         self._figures = figures
-        self._origins = frozenset(origin.encode() for origin in allowed_origins)
         self._app = Lingering(self._serve)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,7 +58,6 @@ class UploadDoor:
             status, headers, body = await self._answer(scope, receive)
         except DarkroomError as error:
             status, headers, body = problem(error)
-        headers = [*headers, *self._cross_origin(scope)]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -106,22 +101,6 @@ class UploadDoor:
         finally:
             received.path.unlink(missing_ok=True)
         return stat.etag
-
-    def _cross_origin(self, scope: Scope) -> list[tuple[bytes, bytes]]:
-        fields = [(b"vary", b"Origin")]
-        origins = _values(scope, b"origin")
-        if len(origins) == 1 and not self._origins.isdisjoint({b"*", *origins}):
-            fields += [
-                (b"access-control-allow-origin", origins[0]),
-                (b"access-control-expose-headers", b"ETag, Retry-After"),
-            ]
-            if scope["method"] == "OPTIONS":
-                fields += [
-                    (b"access-control-allow-methods", b"PUT"),
-                    (b"access-control-allow-headers", b"Content-Type"),
-                    (b"access-control-max-age", b"600"),
-                ]
-        return fields
 
 
 def _values(scope: Scope, name: bytes) -> list[bytes]:

@@ -133,9 +133,7 @@ def application(settings: Settings, parts: Service, keys: Access) -> ASGIApp:
         delivery_url=settings.delivery_url,
         exposition=lambda: exposition(parts),
     )
-    door = UploadDoor(
-        _tickets(settings), parts.uploads, reception, parts.figures, allowed_origins=settings.allowed_origins
-    )
+    door = UploadDoor(_tickets(settings), parts.uploads, reception, parts.figures)
     api = create_api(parts, keys, reception, options, on_stop=delivery.close)
     return DeliveryApp(delivery, front(api, {UPLOAD_PREFIX: door}, options, parts.figures))
 

@@ -93,7 +93,7 @@ def create_api(
     for router in routers:
         api.include_router(router)
     api.state.routes = [route for router in routers for route in router.routes]
-    _describe(api)
+    _describe(api, keys=options.keys)
     api.add_exception_handler(DarkroomError, _darkroom_error)
     api.add_exception_handler(RequestValidationError, _invalid_request)
     api.add_exception_handler(HTTPException, _protocol_error)
@@ -104,7 +104,7 @@ def create_api(
 def front(api: ASGIApp, doors: Mapping[str, ASGIApp], options: ApiOptions, figures: Figures) -> ASGIApp:
     """Return the API with ``doors`` (apps by the prefix of their paths) beside it, guarded and written down."""
     app: ASGIApp = Doors(BoundedBodies(api, streaming=("POST", "/v1/images")), doors)
-    app = CrossOrigin(Lingering(app), origins=options.allowed_origins, prefixes=("/v1/",))
+    app = CrossOrigin(Lingering(app), origins=options.allowed_origins, prefixes=("/v1/", *doors))
     if not options.keys:
         app = LocalOnly(app, allowed_origins=options.allowed_origins)
     return Journal(app, figures=figures)
@@ -135,7 +135,7 @@ class Door:
     path: str
 
 
-def _describe(api: FastAPI) -> None:
+def _describe(api: FastAPI, *, keys: bool) -> None:
     original = api.openapi
 
     def openapi() -> dict[str, Any]:
@@ -145,11 +145,12 @@ def _describe(api: FastAPI) -> None:
             schemas["Problem"] = Problem.model_json_schema()
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
-            document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            if keys:
+                document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
             for path, operations in document["paths"].items():
                 for operation in operations.values():
                     operation["responses"].pop("422", None)
-                    if path != "/healthz":
+                    if keys and path != "/healthz":
                         operation["security"] = [{"key": []}]
             api.openapi_schema = document
         return api.openapi_schema

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from darkroom.model import Facts, Image, Page, Variant
     from darkroom.transform.recipes import Recipe
+
+
+Tag = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class _Shape(BaseModel):
@@ -181,9 +184,9 @@ class NewUpload(BaseModel):
     bytes: int = Field(ge=1, strict=True, examples=[1957448])
     content_type: str | None = Field(None, max_length=100, examples=["image/jpeg"])
     sha256: str | None = Field(None, pattern="^[0-9a-fA-F]{64}$")
-    tags: list[str] = Field([], max_length=500, examples=[["cat"]])
-    album: str | None = Field(None, max_length=1000)
-    title: str | None = Field(None, max_length=4096)
+    tags: list[Tag] = Field([], max_length=500, examples=[["cat"]])
+    album: str | None = Field(None, max_length=64)
+    title: str | None = Field(None, max_length=500)
 
 
 class ImageEdit(BaseModel):
@@ -191,11 +194,11 @@ class ImageEdit(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    title: str | None = Field(None, max_length=4096)
-    album: str | None = Field(None, max_length=1000)
-    tags: list[str] | None = Field(None, max_length=500, description="Replaces all tags.")
-    add_tags: list[str] = Field([], max_length=500)
-    remove_tags: list[str] = Field([], max_length=500)
+    title: str | None = Field(None, max_length=500)
+    album: str | None = Field(None, max_length=64)
+    tags: list[Tag] | None = Field(None, max_length=500, description="Replaces all tags.")
+    add_tags: list[Tag] = Field([], max_length=500)
+    remove_tags: list[Tag] = Field([], max_length=500)
     focus: tuple[float, float] | None = Field(None, description="From the left and from the top, 0 to 1; null: none.")
 
 
@@ -205,7 +208,7 @@ class NewKey(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     owner: str = Field(min_length=1, max_length=64, pattern="^[a-z0-9_-]+$", examples=["local"])
-    name: str = Field(min_length=1, max_length=500, examples=["web application"])
+    name: str = Field(min_length=1, max_length=100, examples=["web application"])
     scopes: list[Literal["read", "write", "admin"]] = Field(min_length=1, max_length=3)
 
 

@@ -37,6 +37,9 @@ from darkroom.model import Image, State
 from darkroom.service import UNSET, Edit, Service
 
 CHUNK = 256 * 1024
+ORIGINAL_CONTENT: dict[str, Any] = {
+    kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/*", "application/octet-stream")
+}
 ImageId = Annotated[str, Path(max_length=64, description="An image's id.", examples=["01k9w0c6n8e8m5f4q2v7x3y1za"])]
 
 
@@ -117,7 +120,7 @@ def image_routes(
     @router.get(
         "/v1/images/{id}/original",
         response_class=Response,
-        responses={200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}},
+        responses={200: {"content": ORIGINAL_CONTENT}},
     )
     def get_original(id: ImageId, caller: reader) -> StreamingResponse:  # noqa: A002  # the contract's name
         """Return the untouched original as an attachment, while it is kept."""

@@ -105,8 +105,8 @@ class SmallDoorParameters(BaseModel):
 
     filename: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
     tag: list[str] = Field([], max_length=500)
-    album: Annotated[str, Field(max_length=1000)] | None = None
-    title: Annotated[str, Field(max_length=4096)] | None = None
+    album: Annotated[str, Field(max_length=64)] | None = None
+    title: Annotated[str, Field(max_length=500)] | None = None
 
 
 Search = Annotated[SearchParameters, Query()]

@@ -1,4 +1,4 @@
-"""What the upload door adds to the promises of a ticket: clear problems, other origins, patience with an end."""
+"""What the upload door adds to the promises of a ticket: clear problems, patience with an end."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def promise(*, length: int = len(BODY), sha256: str | None = None, life: timedel
 class House:
     """A door in this process, with what lies behind it."""
 
-    def __init__(self, folder: Path, *origins: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self.incoming = folder / "incoming"
         self.incoming.mkdir()
         self.bucket = FolderBucket(folder / "bucket")
         self.figures = MemoryFigures()
         reception = Reception(self.incoming, limit=10**9, idle_seconds=10, minimum_rate=1, most_at_a_time=2)
-        self.door = UploadDoor(TICKETS, self.bucket, reception, self.figures, allowed_origins=origins)
+        self.door = UploadDoor(TICKETS, self.bucket, reception, self.figures)
 
     def ask(
         self, url: str, method: str = "PUT", body: bytes | Iterator[bytes] = BODY, **headers: str
@@ -93,7 +93,7 @@ class House:
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
-    return House(tmp_path, SHOP)
+    return House(tmp_path)
 
 
 def assert_problem(answer: httpx.Response, status: int, code: str) -> None:
@@ -170,39 +170,6 @@ def test_a_full_disk_is_said_so_and_keeps_nothing(house: House, monkeypatch: pyt
     monkeypatch.setattr(house.bucket, "put", full)
     assert_problem(house.put(promise()), 507, "storage-full")
     assert house.is_empty
-
-
-def test_a_page_of_an_allowed_origin_may_put_and_read_the_answer(house: House) -> None:
-    url = TICKETS.issue(promise()).url
-    preflight = house.ask(
-        url,
-        "OPTIONS",
-        b"",
-        origin=SHOP,
-        access_control_request_method="PUT",
-        access_control_request_headers="content-type",
-    )
-    assert preflight.status_code == 204
-    assert preflight.headers["access-control-allow-origin"] == SHOP
-    assert preflight.headers["access-control-allow-methods"] == "PUT"
-    assert preflight.headers["access-control-allow-headers"] == "Content-Type"
-    for answer in (house.ask(url, origin=SHOP), house.ask(url, origin=SHOP), house.ask(url + "0", origin=SHOP)):
-        assert answer.headers["access-control-allow-origin"] == SHOP
-        assert "ETag" in answer.headers["access-control-expose-headers"]
-        assert answer.headers["vary"] == "Origin"
-
-
-def test_a_page_of_another_origin_may_not(house: House) -> None:
-    url = TICKETS.issue(promise()).url
-    for method in ("OPTIONS", "PUT"):
-        answer = house.ask(url, method, origin=STRANGER)
-        assert not [name for name in answer.headers if name.startswith("access-control-")]
-        assert answer.headers["vary"] == "Origin"
-
-
-def test_a_star_allows_every_origin(tmp_path: Path) -> None:
-    answer = House(tmp_path, "*").ask(TICKETS.issue(promise()).url, "OPTIONS", b"", origin=STRANGER)
-    assert answer.headers["access-control-allow-origin"] == STRANGER
 
 
 # ---------------------------------------------------------------- against a server: patience, and connections that end
