@@ -1,6 +1,7 @@
 """``darkroom put``: a folder of everything goes in, what cannot is said, and a second run does nothing twice."""
 
 import fcntl
+import hashlib
 import os
 import pty
 import re
@@ -12,6 +13,7 @@ import termios
 import time
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from scripted import SILENCE, Answer, image_document, scripted, ticket_document
@@ -70,6 +72,16 @@ def test_a_file_that_failed_is_tried_again_without_another_image(invoke, folder,
     assert first.objects == again.objects
     assert first.objects[0]["code"] == "unreadable-image"
     assert len(invoke("search", "--state", "failed", "--tag", tag, "--json").objects) == 1
+
+
+def test_an_upload_that_was_opened_and_never_sent_does_not_count_as_there(invoke, server, picture, tmp_path):
+    body = picture()
+    (tmp_path / "cat.jpg").write_bytes(body)
+    told = {"filename": "cat.jpg", "bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+    opened = httpx.post(f"{server.url}/v1/uploads", json=told, trust_env=False).json()
+    first, again = (invoke("put", tmp_path, "--json").objects[0] for _ in range(2))
+    assert (first["outcome"], again["outcome"]) == ("ready", "already-there")
+    assert first["id"] == again["id"] != opened["id"]
 
 
 def test_without_waiting_a_file_is_sent_and_found_ready_later(invoke, picture, tmp_path):
