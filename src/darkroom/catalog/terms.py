@@ -128,10 +128,11 @@ def plan(query: Query) -> Plan:
     if not 1 <= query.limit <= PAGE_MAX:
         msg = f"limit must be 1 to {PAGE_MAX}"
         raise InvalidRequest(msg)
-    words = _query_words(query.words)
+    wanted_words = _query_words(query.words)
     tags = {_tag(names.clean_tag(tag)) for tag in query.tags}
-    if len(words) + len(tags) > QUERY_TERMS_MAX:
-        msg = f"tag and q ask for {len(words) + len(tags)} different tags and words; at most {QUERY_TERMS_MAX} can be"
+    asked = len(wanted_words) + len(tags)
+    if asked > QUERY_TERMS_MAX:
+        msg = f"tag and q ask for {asked} different tags and words; at most {QUERY_TERMS_MAX} can be asked for"
         raise InvalidRequest(msg)
     groups: list[tuple[str, ...]] = []
     if query.sha256 is not None:
@@ -139,7 +140,7 @@ def plan(query: Query) -> Plan:
     groups.extend((tag,) for tag in sorted(tags))
     if query.album is not None:
         groups.append((_album(names.clean_tag(query.album)),))
-    groups.extend((f"word:{word}",) for word in sorted(words))
+    groups.extend((f"word:{word}",) for word in sorted(wanted_words))
     if query.formats:
         groups.append(tuple(sorted({f"format:{wanted.value}" for wanted in query.formats})))
     if query.orientation is not None:
