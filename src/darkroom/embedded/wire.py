@@ -20,6 +20,7 @@ from darkroom.edge.purgelog import PurgeLog
 from darkroom.embedded.door import UploadDoor
 from darkroom.embedded.layout import Layout
 from darkroom.embedded.logs import log_configuration
+from darkroom.embedded.metrics import serve_metrics
 from darkroom.embedded.processor import Processor
 from darkroom.events.sqlite import SqliteQueue
 from darkroom.figures import queue_readings
@@ -158,5 +159,7 @@ def processor(settings: Settings) -> Processor:
     )
     log.info("jail", extra={"layers": list(jail.active_layers()), "workers": settings.processors})
     parts = service(settings, jail)
+    if settings.metrics_port:
+        serve_metrics(settings.metrics_port, lambda: exposition(parts))
     shelve_defaults(parts.assets, jail, parts.recipes, settings.default_image)
     return Processor(parts, parts.queue, threads=settings.processors, attempts=settings.attempts)
