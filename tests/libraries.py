@@ -205,6 +205,7 @@ _MEMBERS = st.fixed_dictionaries(
         "height": st.sampled_from(SIDES),
         "length": st.sampled_from(LENGTHS),
         "sha256": st.sampled_from(CHECKSUMS),
+        "promised_sha256": _perhaps(CHECKSUMS),
     }
 )
 

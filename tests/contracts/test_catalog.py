@@ -320,7 +320,7 @@ LIBRARY = [
     image(2, tags=("e\u0301te\u0301", "CAT"), album="e\u0301te\u0301", width=500, height=500, kind=Format.PNG),
     image(3, tags=("🌅", "猫"), title="東京の夜 🌅", kind=Format.GIF, sha256="ab" * 32),
     image(4, tags=('say "tag:cat"',), state=State.FAILED, title="don't'; DROP TABLE images"),
-    image(5, state=State.AWAITING, title="sea"),
+    image(5, state=State.AWAITING, title="sea", promised_sha256="ef" * 32),
     image(6, owner="anna", tags=("cat",), album="Summer", title="sea", sha256="ab" * 32),
     image(7, width=4001, length=2_000_000, title="the \u0927\u094d\u0930\u0941\u0935 of İstanbul ﬁle_2 10%"),
 ]
@@ -380,6 +380,8 @@ CRITERIA: list[tuple[dict[str, object], list[int]]] = [
     ({"uploaded_before": datetime(1, 1, 1, tzinfo=UTC)}, []),
     ({"sha256": "AB" * 32}, [3]),
     ({"sha256": "cd" * 32}, []),
+    ({"sha256": "ef" * 32}, []),
+    ({"sha256": "ef" * 32, "states": ()}, [5]),
     ({"states": (State.FAILED,)}, [4]),
     ({"states": (State.AWAITING, State.FAILED)}, [5, 4]),
     ({"states": (State.PROCESSING,)}, []),
