@@ -31,16 +31,20 @@ DEPLOYMENT_FOLDERS = ("embedded", "serverless", "cli", "__main__")
 HOMES = {
     "pyvips": {"transform/vips.py"},
     "pi_heif": {"transform/vips.py"},
-    "thumbhash": {"transform/vips.py"},
+    "thumbhash": {"transform/placeholder.py"},
     "imagesize": {"transform/headers.py"},
     "obstore": {"bucket/objects.py"},
     "prometheus_client": {"figures/prometheus.py"},
     "sqlite3": {"sqlite.py", "catalog/sqlite.py", "events/sqlite.py", "access/sqlite.py"},
     "ctypes": {"transform/sandbox.py"},
     "granian": {"embedded/serve.py"},
+    "httpx": {"client/connection.py", "client/calls.py"},
+    "rich": {"cli/progress.py", "cli/output.py", "cli/search.py", "cli/images.py", "cli/keys.py"},
     "swagger_ui_bundle": {"http/about.py"},
     "python_multipart": {"http/small_door.py"},
 }
+# Our own logic, with no library behind it, that a face is made for: the command line for the client, ASGI for delivery.
+FACED = {"darkroom.client", "darkroom.edge.delivery"}
 FRAMEWORKS = {"fastapi", "starlette", "granian", "httpx", "typer", "rich", "pyvips", "obstore", "boto3", "sqlite3"}
 
 

@@ -8,7 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from darkroom.events import backoff
+from darkroom.events import ObjectCreated, backoff
 
 if TYPE_CHECKING:
     from darkroom.events import Lease, Queue
@@ -107,4 +107,4 @@ class Processor:
 
 
 def _subject(lease: Lease) -> str:
-    return getattr(lease.event, "key", None) or getattr(lease.event, "image_id", "")
+    return lease.event.key if isinstance(lease.event, ObjectCreated) else lease.event.image_id
