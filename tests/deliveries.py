@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from darkroom.bucket import Stat, Stored
+    from darkroom.bucket import Stat
     from darkroom.transform.recipes import Recipe
 
 ID = "01k3v9m0c4qdhsyx7g6e8rb2tz"
 OTHER_ID = "01k3v9m0c4qdhsyx7g6e8rb2v0"
-AVIF, JPEG = b"avif bytes " * 700, b"jpeg bytes " * 900
+AVIF = b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf" + b"avif bytes " * 700
+JPEG = b"\xff\xd8\xff" + b"jpeg bytes " * 900
+PNG = b"\x89PNG\r\n\x1a\n" + b"png bytes"
 PACKAGED = Picture("image/png", b"the packaged default image")
 BROWSER = "image/avif,image/webp,*/*;q=0.8"
 
@@ -41,21 +43,14 @@ class Bucket(ObjectBucket):
         self.before_read: Callable[[str], None] = lambda _: None
         self.after_read: Callable[[str], None] = lambda _: None
 
-    def get(self, key: str) -> Stored:
-        self._begin(key)
-        stored = super().get(key)
-        self.after_read(key)
-        return stored
-
     def open(self, key: str) -> tuple[Stat, BinaryIO]:
-        self._begin(key)
-        return super().open(key)
-
-    def _begin(self, key: str) -> None:
         self.reads.append(key)
         self.before_read(key)
         if self.failure is not None:
             raise self.failure
+        opened = super().open(key)
+        self.after_read(key)
+        return opened
 
 
 @dataclass(frozen=True)
@@ -107,11 +102,9 @@ class Edge:
             clock=lambda: self.seconds,
         )
 
-    def shelve(
-        self, variant: str = "medium", extension: str = "jpg", body: bytes = JPEG, content_type: str = "image/jpeg"
-    ) -> None:
+    def shelve(self, variant: str = "medium", extension: str = "jpg", body: bytes = JPEG) -> None:
         """Put a variant of the first image."""
-        self.bucket.put(asset_key(ID, variant, extension), body, content_type=content_type)
+        self.bucket.put(asset_key(ID, variant, extension), body, content_type="application/octet-stream")
 
     def shelve_default(self, variant: str, extension: str, body: bytes, content_type: str) -> None:
         """Put a default image."""

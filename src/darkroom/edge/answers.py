@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from enum import StrEnum
@@ -85,6 +85,14 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Forms:
+    """The two answers that most requests for a picture are given."""
+
+    whole: Answer
+    not_modified: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """A delivered picture with everything about its answers that does not depend on the request."""
 
@@ -93,8 +101,8 @@ class Ready:
     """The strong entity tag, in its quotes."""
     modified: datetime
     """Without fractions of a second, as HTTP dates are."""
-    whole: Answer
-    whole_negotiated: Answer
+    exact: Forms
+    negotiated: Forms
 
 
 def ready(stat: Stat, content_type: str, body: bytes, lifetimes: Lifetimes) -> Ready:
@@ -110,18 +118,24 @@ def ready(stat: Stat, content_type: str, body: bytes, lifetimes: Lifetimes) -> R
         (b"accept-ranges", b"bytes"),
         *_FOR_EVERYBODY,
     ]
-    whole = Answer(200, headers, body=body, length=stat.bytes)
-    return Ready(stat, tag, modified, whole, replace(whole, headers=[*headers, _VARY]))
+    return Ready(stat, tag, modified, _forms(stat, headers, body), _forms(stat, [*headers, _VARY], body))
+
+
+def _forms(stat: Stat, headers: Headers, body: bytes) -> Forms:
+    kept = [field for field in headers if field[0] not in {b"content-length", b"content-type"}]
+    return Forms(Answer(200, headers, body=body, length=stat.bytes), Answer(304, kept))
 
 
 def respond(picture: Ready, method: str, fields: Mapping[bytes, bytes], *, negotiated: bool) -> Answer:
     """Return the answer to a ``GET`` or ``HEAD`` for a picture that is there; ``fields`` are the request's headers."""
-    whole = picture.whole_negotiated if negotiated else picture.whole
-    if _not_modified(picture, fields):
-        return Answer(304, [field for field in whole.headers if field[0] not in {b"content-length", b"content-type"}])
+    forms = picture.negotiated if negotiated else picture.exact
+    whole = forms.whole
+    conditional = not fields.keys().isdisjoint(CONDITIONS)
+    if conditional and _not_modified(picture, fields):
+        return forms.not_modified
     if method == "HEAD":
         return Answer(200, whole.headers)
-    if b"range" in fields and _may_be_part(picture, fields.get(b"if-range")):
+    if conditional and b"range" in fields and _may_be_part(picture, fields.get(b"if-range")):
         return _part(whole, fields[b"range"])
     return whole
 
@@ -163,6 +177,8 @@ def unavailable(method: str, retry_after: int) -> Answer:
 def _not_modified(picture: Ready, fields: Mapping[bytes, bytes]) -> bool:
     tags = fields.get(b"if-none-match")
     if tags is not None:
+        if tags == picture.tag:
+            return True
         # No tag of ours has a comma in it, so a plain split cannot make one up.
         return len(tags) <= _CONDITION_MAX and any(
             tag.strip().removeprefix(b"W/") in {picture.tag, b"*"} for tag in tags.split(b",")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from darkroom.edge import answers, paths
-from darkroom.edge.answers import CONDITIONS, Absence, Answer, Lifetimes, Picture, Ready
+from darkroom.edge.answers import Absence, Answer, Lifetimes, Picture, Ready
 from darkroom.edge.negotiation import Negotiator
 from darkroom.edge.pictures import CHANGING, READS, Pictures
 from darkroom.edge.pool import Pool
@@ -33,6 +33,8 @@ log = logging.getLogger("darkroom.deliveries")
 
 DEFAULT_SECONDS = 10.0
 """How long a worker keeps a default image in memory before it looks whether there is another."""
+
+METHODS = ("GET", "HEAD")
 
 WARNING_SECONDS = 1.0
 
@@ -101,10 +103,10 @@ class Delivery:
         if negotiated:
             path = self._negotiated(path, fields)
         picture = self._pictures.hot(path[1:])
-        if picture is not None and method == "GET" and fields.keys().isdisjoint(CONDITIONS):
-            answer = picture.whole_negotiated if negotiated else picture.whole
+        if picture is not None and method in METHODS:
+            answer = answers.respond(picture, method, fields, negotiated=negotiated)
             if not answer.lacks_body:
-                self._tally.count("hot", 200, answer.length)
+                self._tally.count("hot", answer.status, answer.length)
                 return answer
         try:
             outcome, answer = await self._consider(method, path, fields, picture, negotiated=negotiated)
@@ -144,7 +146,7 @@ class Delivery:
         self, method: str, path: str, fields: Mapping[bytes, bytes], picture: Ready | None, *, negotiated: bool
     ) -> tuple[str, Answer]:
         """Return the outcome, as it is counted, and the answer to anything but a plain hit. Raises ``Unavailable``."""
-        if method not in {"GET", "HEAD"}:
+        if method not in METHODS:
             return "error", answers.method_not_allowed()
         wanted = paths.parse(path)
         for _ in range(READS):

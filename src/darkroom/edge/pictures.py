@@ -32,6 +32,8 @@ MISS_SECONDS = 1.0
 WHOLE_BYTES = 1024 * 1024
 """A picture up to this long is read whole even where the hot cache is too small to keep it."""
 
+UNKNOWN_TYPE = "application/octet-stream"
+
 CHANGING = "the picture is being changed; ask again"
 
 _MISSES_MAX = 10_000
@@ -127,7 +129,7 @@ class Pictures:
 
     def _keep(self, key: str, image_id: str, found: Ready | Absence) -> None:
         if isinstance(found, Ready):
-            self._cache.put(key, image_id, found, len(found.whole.body))
+            self._cache.put(key, image_id, found, len(found.exact.whole.body))
         elif found is not Absence.PROCESSING:
             if len(self._misses) >= _MISSES_MAX:
                 self._misses.clear()
@@ -157,17 +159,15 @@ class Pictures:
 
     def _load(self, key: str) -> Ready | None:
         try:
-            stat = self._assets.stat(key)
-            if stat.bytes <= self._whole_bytes:
-                stored = self._assets.get(key)
-                return answers.ready(stored.stat, stored.content_type, stored.body, self._lifetimes)
             stat, file = self._assets.open(key)
         except NotFound:
             return None
         with file:
-            format_ = sniff(file.read(HEAD_BYTES))
-        content_type = "application/octet-stream" if format_ is None else format_.content_type
-        return answers.ready(stat, content_type, b"", self._lifetimes)
+            small = stat.bytes <= self._whole_bytes
+            beginning = file.read(stat.bytes if small else HEAD_BYTES)
+        format_ = sniff(beginning[:HEAD_BYTES])
+        content_type = UNKNOWN_TYPE if format_ is None else format_.content_type
+        return answers.ready(stat, content_type, beginning if small else b"", self._lifetimes)
 
     def _open(self, picture: Ready, start: int) -> BinaryIO | None:
         try:

@@ -309,7 +309,7 @@ LARGE = f"/i/{ID}/large.jpg"
 def tight(tmp_path):
     """Return delivery with hardly any memory, over a picture that does not fit."""
     edge = Edge(tmp_path, rules=DeliveryRules(hot_cache_bytes=64 * 1024))
-    edge.shelve("large", "jpg", GIF, "image/gif")
+    edge.shelve("large", "jpg", GIF)
     yield edge
     edge.close()
     gc.collect()  # a file that was not closed warns here, and warnings are errors
@@ -339,7 +339,7 @@ def test_a_body_is_handed_on_in_pieces(tight):
 
 def test_of_a_large_picture_no_bytes_are_kept(tight):
     tight.get(LARGE)
-    tight.shelve("large", "jpg", GIF[:-1], "image/gif")  # not purged: seen by its etag alone
+    tight.shelve("large", "jpg", GIF[:-1])  # not purged: seen by its etag alone
     assert tight.get(LARGE).body == GIF[:-1]
 
 
@@ -353,7 +353,7 @@ def test_a_large_picture_that_is_deleted_is_gone(tight):
 def test_with_no_memory_at_all_everything_is_served(tmp_path):
     edge = Edge(tmp_path, rules=DeliveryRules(hot_cache_bytes=0))
     edge.shelve()
-    edge.shelve("large", "jpg", GIF, "image/gif")
+    edge.shelve("large", "jpg", GIF)
     for _ in range(2):
         assert edge.get(PATH).body == JPEG
         assert edge.get(LARGE).body == GIF
