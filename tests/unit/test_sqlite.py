@@ -15,9 +15,14 @@ def texts(database):
 
 def test_a_block_that_fails_leaves_nothing(tmp_path):
     database = Database(tmp_path / "notes.sqlite3", SCHEMA, version=1)
-    with pytest.raises(RuntimeError), database.write() as connection:
-        connection.execute("INSERT INTO notes VALUES ('half')")
-        raise RuntimeError
+
+    def write_half():
+        with database.write() as connection:
+            connection.execute("INSERT INTO notes VALUES ('half')")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
     with database.write() as connection:
         connection.execute("INSERT INTO notes VALUES ('whole')")
     assert texts(Database(tmp_path / "notes.sqlite3", SCHEMA, version=1)) == ["whole"]
