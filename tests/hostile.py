@@ -4,7 +4,7 @@ The "picture" is a JSON object: what to attempt, and with what. An attempt that 
 is stopped answers ``denied: EPERM`` or the like, both as the detail of ``UnreadableImage``.
 
 Run as a program with the name of one layer of the sandbox (or ``none``) and such an object, it makes the attempt
-behind that layer alone and prints the answer.
+behind that layer alone and prints the answer, or ``absent`` where there is no such layer.
 """
 
 from __future__ import annotations
@@ -328,7 +328,13 @@ LAYERS: dict[str, Callable[[], object]] = {
 if __name__ == "__main__":
     if sys.argv[1] in {"landlock", "seccomp"}:
         sandbox.forbid_new_privileges()
-    LAYERS[sys.argv[1]]()
+    try:
+        absent = LAYERS[sys.argv[1]]() is False
+    except OSError:
+        absent = True
+    if absent:
+        print("absent")  # noqa: T201  # its answer
+        sys.exit()
     request = json.loads(sys.argv[2])
     try:
         print(outcome_of(ATTEMPTS[request.pop("attempt")], request))  # noqa: T201  # its answer

@@ -22,7 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from darkroom.errors import Refused, UnreadableImage
 from darkroom.transform import messages, sandbox
+from darkroom.transform.headers import dimensions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +47,9 @@ _NICENESS = 5
 _FIRST_TO_DIE = 1000
 """When the machine has no memory left, the kernel is to take a worker, not the service (proc_pid_oom_score_adj(5))."""
 _DESCRIPTORS = 64
+_DECODING_BYTES = 28
+"""What decoding may take for each pixel. Measured with libvips 8.18 on 25 megapixels of every format: 27 for an AVIF of
+12 bits with alpha and whole colour, 20 for other AVIF, 17 and less for all else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,12 +192,27 @@ def _receive(service: socket.socket) -> tuple[dict[str, Any], int] | None:
 
 def _answer(render: Render, header: dict[str, Any], original: int) -> list[bytes]:
     with os.fdopen(original, "rb") as file:
+        order = messages.order_from_header(header)
         try:
-            rendered = render(file, messages.order_from_header(header))
+            rendered = render(file, order)
         except Exception as error:  # noqa: BLE001  # whatever a decoder raises is an answer
-            return [messages.frame(messages.error_to_header(error))]
+            blamed = MemoryError() if type(error) is UnreadableImage and _lacks_memory(file, order) else error
+            return [messages.frame(messages.error_to_header(blamed))]
     bodies = [slot.body for slot in rendered.slots]
     return [messages.frame(messages.rendered_to_header(rendered)), *bodies]
+
+
+def _lacks_memory(original: BinaryIO, order: Order) -> bool:
+    """Tell whether a picture may be too large for this worker. To a decoder, want of memory looks like damage."""
+    try:
+        width, height = dimensions(original)
+        if width * height <= order.limits.pixels:
+            bytearray(_DECODING_BYTES * width * height)
+    except MemoryError:
+        return True
+    except Refused:
+        return False
+    return False
 
 
 def _send(*parts: bytes) -> None:

@@ -83,6 +83,8 @@ def behind(layer: str, attempt: str, arguments: dict[str, object]) -> str:
         timeout=30,
         check=False,
     )
+    if finished.stdout == "absent\n":
+        pytest.skip(f"{layer} is not to be had here")
     return finished.stdout.strip() or f"ended with {finished.returncode}: {finished.stderr[-300:]}"
 
 
@@ -110,10 +112,7 @@ def test_nobody_reaches_into_the_processes_of_others(attempt: str, world: World)
 
 @pytest.mark.parametrize("attempt", ["connect", "connect_local", "send_datagram"])
 def test_a_network_of_its_own_leads_nowhere(attempt: str, world: World) -> None:
-    outcome = behind("namespaces", attempt, world[attempt])
-    if outcome == "escaped" and os.geteuid() != 0:
-        pytest.skip("user namespaces are forbidden here")
-    assert outcome in {"denied: ENETUNREACH", "denied: ECONNREFUSED"}
+    assert behind("namespaces", attempt, world[attempt]) in {"denied: ENETUNREACH", "denied: ECONNREFUSED"}
 
 
 def test_the_limits_let_no_byte_into_a_file(world: World) -> None:
