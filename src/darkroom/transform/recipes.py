@@ -102,18 +102,15 @@ def focal_point(gravity: str) -> tuple[float, float] | None:
         return COMPASS[gravity]
     if gravity in SEEKING:
         return None
-    across, colon, down = gravity.partition(":")
-    point = (_fraction(across), _fraction(down))
-    if not colon:
+    across, _, down = gravity.partition(":")
+    if not _is_fraction(across) or not _is_fraction(down):
         raise ValueError(gravity)
-    return point
+    return float(across), float(down)
 
 
-def _fraction(text: str) -> float:
-    """Read a number from 0 to 1, written plainly: no sign, exponent, infinity or digits of other scripts."""
-    if not text.isascii() or not text.replace(".", "", 1).isdigit() or not 0 <= (value := float(text)) <= 1:
-        raise ValueError(text)
-    return value
+def _is_fraction(text: str) -> bool:
+    """Tell whether ``text`` is a number from 0 to 1, written plainly: no sign, exponent, or digits of other scripts."""
+    return text.isascii() and text.replace(".", "", 1).isdigit() and float(text) <= 1
 
 
 def load_recipes(path: Path | None) -> tuple[Recipe, ...]:
