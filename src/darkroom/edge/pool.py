@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-THREADS = 8
+THREADS = 4
+"""More are slower while the files are in the page cache (they wait for each other in Python), fewer on a slow disk."""
 
 
 class Pool:
