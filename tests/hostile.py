@@ -104,7 +104,7 @@ def describe(original: BinaryIO, order: Order) -> NoReturn:
     told = {
         "process": os.getpid(),
         "environment": sorted(os.environ),
-        "descriptors": [number for number in range(100) if is_open(number)],
+        "descriptors": [number for number in range(4_000) if is_open(number)],
         "focus": order.focus,
     }
     raise UnreadableImage(json.dumps(told))

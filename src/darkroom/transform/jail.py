@@ -231,7 +231,6 @@ class _Zygote:
         self._numbers = itertools.count(1)
         self._control, theirs = socket.socketpair()
         setup = worker.Setup(
-            control=theirs.fileno(),
             render=render,
             memory_bytes=allowance.memory_bytes,
             cpu_seconds=2 * allowance.cpu_seconds,
@@ -245,9 +244,8 @@ class _Zygote:
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
                 [sys.executable, "-s", "-P", "-m", worker.__name__, json.dumps(asdict(setup))],
-                stdin=subprocess.DEVNULL,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
                 env=environment,
                 cwd="/",
                 start_new_session=True,
@@ -321,8 +319,9 @@ class _Worker:
 
     def has_spoken(self) -> bool:
         """Tell whether a worker that nobody asked has something to read: an early answer, or its end."""
-        readable, _, _ = select.select([self._channel], [], [], 0)
-        return self.pid != 0 and bool(readable)
+        readable = select.poll()  # select itself knows descriptors up to 1023 only
+        readable.register(self._channel, select.POLLIN)
+        return self.pid != 0 and bool(readable.poll(0))
 
     def is_spent(self, allowance: Allowance) -> bool:
         """Tell whether another worker should take the next image."""

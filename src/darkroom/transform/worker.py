@@ -1,8 +1,9 @@
 """The processes behind the jailed transform: a zygote that imports and forks, and the workers that it forks.
 
-The zygote is a fresh interpreter with an empty environment. It imports the decoders once and has one thread only, so
-that forking it is safe and cheap: a worker begins with everything loaded and shares the memory. The zygote never sees
-a stranger's byte. A worker enters the jail before its first one, and needs nothing but the socket from then on.
+The zygote is a fresh interpreter with nothing of the service's environment or files. It imports the decoders once and
+has one thread only, so that forking it is safe and cheap: a worker begins with everything loaded and shares the memory.
+The zygote never sees a stranger's byte. A worker enters the jail before its first one, and needs nothing but one socket
+from then on.
 """
 
 from __future__ import annotations
@@ -56,7 +57,6 @@ _DECODING_BYTES = 28
 class Setup:
     """What a zygote is told as its one argument."""
 
-    control: int
     render: str
     """``module:function``; importing the module starts no threads."""
     memory_bytes: int
@@ -64,7 +64,7 @@ class Setup:
 
 
 def main(setup: Setup) -> None:
-    """Be the zygote until the service closes the control socket or ends."""
+    """Be the zygote until the service ends or closes the control socket, which is the standard input."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(_FIRST_TO_DIE))
     # Whoever stops the service stops it alone: a zygote and its workers end when the service closes the socket.
@@ -77,7 +77,7 @@ def main(setup: Setup) -> None:
     render = _load(setup.render)
     gc.collect()
     gc.freeze()
-    with socket.socket(fileno=setup.control) as control:
+    with socket.socket(fileno=0) as control:
         control.send(STATUS.pack(0))
         _Zygote(control, render, setup, separated=separated).serve()
 
@@ -123,12 +123,10 @@ class _Zygote:
     def _wait(self) -> bool:
         """Wait for a command; false when the service has ended, even if its socket lives on in a process it forked."""
         service = os.getppid()
-        while True:
-            readable, _, _ = select.select([self._control], [], [], 1.0)
-            if readable:
-                return True
+        while not select.select([self._control], [], [], 1.0)[0]:
             if os.getppid() != service:
                 return False
+        return True
 
     def _do(self, what: bytes, number: int, descriptors: list[int]) -> None:
         if what == FORK:

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -178,6 +179,19 @@ def test_a_worker_knows_nothing_of_the_service(own_pool: Pools, monkeypatch: pyt
         known = json.loads(outcome(pool, "describe"))
     assert set(known["environment"]) <= {"LC_CTYPE", "GLIBC_TUNABLES", "PYTHONPATH", "VIPS_DISC_THRESHOLD"}
     assert known["descriptors"] == [0, 1, 2, 3, 4]  # nothing three times, the socket, the original
+
+
+def test_a_service_with_many_open_files_gives_none_of_them_away(own_pool: Pools) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(before[1], 2_000), before[1]))
+    with contextlib.ExitStack() as opened:
+        for _ in range(1_100):
+            opened.enter_context(Path(__file__).open("rb"))
+        pool = own_pool()
+        known = json.loads(outcome(pool, "describe"))
+        assert works(pool)
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert known["descriptors"] == [0, 1, 2, 3, 4]
 
 
 def test_a_worker_has_no_rights(pool: JailedTransform) -> None:
