@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -237,7 +238,7 @@ def image_document(image: Image, delivery_url: str) -> dict[str, Any]:
         "variants": [_variant_document(variant, delivery_url) for variant in image.variants],
         "placeholder": None if facts is None else facts.placeholder,
         "color": None if facts is None else facts.color,
-        "exif": None if facts is None else _exif_document(facts),
+        "exif": None if facts is None else asdict(facts.exif),
         "error": None
         if image.error is None or image.state is not State.FAILED
         else {"code": image.error.code, "detail": image.error.detail},
@@ -267,19 +268,6 @@ def _variant_document(variant: Variant, delivery_url: str) -> dict[str, Any]:
         "height": variant.height,
         "bytes": variant.bytes,
         "url": f"{delivery_url}/{variant.key}",
-    }
-
-
-def _exif_document(facts: Facts) -> dict[str, Any]:
-    exif = facts.exif
-    return {
-        "taken_at": exif.taken_at,
-        "camera": exif.camera,
-        "lens": exif.lens,
-        "iso": exif.iso,
-        "f_number": exif.f_number,
-        "exposure": exif.exposure,
-        "focal_length": exif.focal_length,
     }
 
 
