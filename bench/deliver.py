@@ -149,8 +149,8 @@ def both(*, hot: bool) -> Iterator[tuple[Server, Server, str]]:
     """Run nginx and our service over the same pictures; also give what their paths begin with."""
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        settings = {} if hot else {"hot_cache_bytes": "0"}
-        served = stack.enter_context(serving(folder, workers="1", **settings))
+        hot_cache = "134217728" if hot else "0"
+        served = stack.enter_context(serving(folder, workers="1", hot_cache_bytes=hot_cache))
         with httpx.Client(base_url=served.url, trust_env=False, timeout=30) as client:
             image_id = ready(client, pictures.jpeg(64, 48))["id"]
         root = folder / "nginx" / "root"

@@ -54,7 +54,7 @@ def test_every_variant_arrives_under_its_own_address_and_negotiated(client, imag
         assert len(exact.content) == int(exact.headers["content-length"]) == variant["bytes"]
         negotiated = client.get(f"/i/{image['id']}/{variant['name']}", headers={"accept": variant["content_type"]})
         assert negotiated.content == exact.content
-        assert negotiated.headers["vary"] == "accept"
+        assert negotiated.headers["vary"] == "Accept"
 
 
 def test_head_has_no_body_and_the_connection_stays_usable(client, image):

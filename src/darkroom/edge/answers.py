@@ -30,7 +30,7 @@ _FOR_EVERYBODY: Headers = [
     (b"access-control-allow-origin", b"*"),
     (b"cross-origin-resource-policy", b"cross-origin"),
 ]
-_VARY = (b"vary", b"accept")
+_VARY = (b"vary", b"Accept")
 _NO_STORE = (b"cache-control", b"no-store")
 
 

@@ -62,8 +62,8 @@ def test_the_type_is_what_the_bytes_are_whatever_the_extension_says(edge):
 
 def test_without_an_extension_the_best_format_is_chosen_and_said_to_vary(edge):
     modern, plain = edge.get(MEDIUM, accept=BROWSER), edge.get(MEDIUM, accept="*/*")
-    assert (modern.body, modern.headers["content-type"], modern.headers["vary"]) == (AVIF, "image/avif", "accept")
-    assert (plain.body, plain.headers["content-type"], plain.headers["vary"]) == (JPEG, "image/jpeg", "accept")
+    assert (modern.body, modern.headers["content-type"], modern.headers["vary"]) == (AVIF, "image/avif", "Accept")
+    assert (plain.body, plain.headers["content-type"], plain.headers["vary"]) == (JPEG, "image/jpeg", "Accept")
     assert edge.get(MEDIUM).body == JPEG
     assert "vary" not in edge.get(f"{MEDIUM}.avif", accept=BROWSER).headers
 
@@ -297,7 +297,7 @@ def test_the_default_image_has_the_size_and_format_that_was_asked_for(edge):
     assert edge.get(f"/i/{OTHER_ID}/large.png").body == b"large jpg"
     assert edge.get(f"/i/{OTHER_ID}/large.png", accept=BROWSER).body == b"large jpg"
     negotiated = edge.get(f"/i/{OTHER_ID}/large", accept=BROWSER)
-    assert (negotiated.body, negotiated.headers["vary"]) == (b"large avif", "accept")
+    assert (negotiated.body, negotiated.headers["vary"]) == (b"large avif", "Accept")
     assert edge.get(f"/i/{ID}/gigantic", accept=BROWSER).body == b"small avif"
     assert edge.get("/i/nonsense").body == b"small jpg"
 

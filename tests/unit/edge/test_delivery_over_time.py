@@ -194,7 +194,7 @@ def test_a_reader_who_goes_away_does_not_end_the_reading_for_others(edge):
 
 def test_a_missing_picture_is_looked_for_at_most_once_a_second(edge):
     path = f"/i/{OTHER_ID}/medium.jpg"
-    looked = []
+    looked: list[str] = []
     edge.delivery._pictures._lookup = looked.append
     for _ in range(3):
         assert edge.get(path).headers["x-default-image"] == "missing"

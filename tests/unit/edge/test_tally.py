@@ -38,9 +38,10 @@ def test_numbers_are_given_on_by_themselves_and_logged_less_often(caplog):
 def test_nothing_is_timed_while_nothing_is_delivered():
     async def story():
         tally = Tally(MemoryFigures(), flush_seconds=0.001, log_seconds=0.0)
-        assert tally._timer is None
+        timers = [tally._timer]
         tally.count("hot", 200, 1)
-        assert tally._timer is not None
+        timers.append(tally._timer)
+        assert [timer is None for timer in timers] == [True, False]
         await until(lambda: tally._timer is None)
 
     asyncio.run(story())
