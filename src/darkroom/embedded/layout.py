@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import secrets
+import tempfile
+import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darkroom.errors import BadConfiguration
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 SECRET_BYTES = 32
+LEFT_OVER_SECONDS = 15.0
+"""More than what is left of a service that was killed takes to notice and end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,39 +73,89 @@ class Layout:
 
         Raises ``BadConfiguration`` when the folder cannot be used.
         """
-        try:
-            for folder in (self.root, self.uploads, self.assets, self.incoming, self.figures):
+        with self._usable():
+            for folder in (self.root, self.uploads, self.assets, self.incoming, self.figures, self._secrets):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for left_over in self.incoming.iterdir():
                 left_over.unlink()
-        except OSError as error:
-            msg = f"the data folder {self.root} cannot be used ({error.strerror}); set DARKROOM_DATA to one that can"
-            raise BadConfiguration(msg) from error
 
     def lock(self) -> int:
-        """Hold the folder for this service until the process ends; return the lock's descriptor.
+        """Hold the folder until this process and all it has forked end; return the lock's descriptor.
 
-        Raises ``BadConfiguration`` when another service holds it.
+        When the process that held it is gone, those that it forked are given a moment to notice. Raises
+        ``BadConfiguration`` when another service holds it, or the folder cannot be used.
         """
-        descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(descriptor)
-            msg = f"another service runs on the data folder {self.root}; stop it or set DARKROOM_DATA to another folder"
-            raise BadConfiguration(msg) from error
-        return descriptor
+        with self._usable():
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        deadline = time.monotonic() + LEFT_OVER_SECONDS
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+                if not _is_running(holder) and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                    continue
+                os.close(descriptor)
+                msg = (
+                    f"another service (process {holder}) runs on the data folder {self.root}; "
+                    "stop it, or set DARKROOM_DATA to another folder"
+                )
+                raise BadConfiguration(msg) from error
+            with self._usable():
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            return descriptor
 
     def secret(self, name: str) -> bytes:
-        """Return the secret called ``name``, made from the system's secure source when it is first asked for."""
-        path = self.root / "secrets" / name
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_bytes()
+        """Return the secret called ``name``, made from the system's secure source when it is first asked for.
+
+        Raises ``BadConfiguration`` when what is kept of it is too short to be one, or the folder cannot be used.
+        """
+        path = self._secrets / name
+        with self._usable():
+            if not path.exists():
+                self._make_secret(path)
+            secret = path.read_bytes()
+        if len(secret) < SECRET_BYTES:
+            msg = f"{path} is damaged; remove it, and what was signed with it is signed no more"
+            raise BadConfiguration(msg)
+        return secret
+
+    def _make_secret(self, path: Path) -> None:
+        """Have the file appear whole: a secret that was cut off when the machine stopped could be guessed."""
+        self._secrets.mkdir(mode=0o700, exist_ok=True)
+        descriptor, made = tempfile.mkstemp(dir=self._secrets)
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(SECRET_BYTES))
             file.flush()
             os.fsync(file.fileno())
-        return path.read_bytes()
+        with contextlib.suppress(FileExistsError):  # another process was quicker: then it is that one
+            os.link(made, path)
+        Path(made).unlink()
+        folder = os.open(self._secrets, os.O_RDONLY | os.O_DIRECTORY)
+        os.fsync(folder)
+        os.close(folder)
+
+    @property
+    def _secrets(self) -> Path:
+        return self.root / "secrets"
+
+    @contextlib.contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            msg = f"the data folder {self.root} cannot be used ({error.strerror}); set DARKROOM_DATA to one that can"
+            raise BadConfiguration(msg) from error
+
+
+def _is_running(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ValueError, OverflowError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True

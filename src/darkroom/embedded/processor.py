@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from darkroom.errors import DarkroomError
 from darkroom.events import ObjectCreated, backoff
 
 if TYPE_CHECKING:
@@ -16,40 +17,53 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("darkroom.processor")
 
-LEASE_SECONDS = 30.0
-EXTEND_EVERY_SECONDS = 10.0
-IDLE_SECONDS = 0.02
-TROUBLE_SECONDS = 1.0
-DRAIN_SECONDS = 8.0
+OUR_SIDE = "something went wrong on our side"
+"""What an uploader is told of an error that was not foreseen; the log says more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """The seconds that a processor reckons with."""
+
+    lease: float = 30.0
+    """An event whose processor has died is given out again after so long."""
+    extend: float = 10.0
+    idle: float = 0.02
+    """Between two looks into an empty queue: what an upload may wait before it is worked on."""
+    trouble: float = 1.0
+    """Between two tries to reach a queue that does not answer."""
+    drain: float = 3.0
+    """For the work in hand, once it is to stop."""
 
 
 class Processor:
     """Threads that each take one event at a time; another keeps their leases from running out."""
 
-    def __init__(self, service: Service, queue: Queue, *, threads: int, attempts: int) -> None:
+    def __init__(
+        self, service: Service, queue: Queue, *, threads: int, attempts: int, pace: Pace | None = None
+    ) -> None:
         """``attempts`` is how many tries an event is given before its image is failed and the event buried."""
         self._service = service
         self._queue = queue
-        self._threads = threads
         self._attempts = attempts
+        self._pace = pace or Pace()
         self._stopping = threading.Event()
         self._held: dict[str, Lease] = {}
         self._lock = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._take_events, name=f"event-{number}", daemon=True) for number in range(threads)
+        ]
 
     def run(self) -> None:
         """Work until ``stop`` is called from a signal handler or another thread; then finish or hand back."""
-        workers = ThreadPoolExecutor(self._threads, thread_name_prefix="event")
-        for _ in range(self._threads):
-            workers.submit(self._take_events)
-        while not self._stopping.wait(EXTEND_EVERY_SECONDS):
+        for thread in self._threads:
+            thread.start()
+        while not self._stopping.wait(self._pace.extend):
             self._extend()
-        deadline = time.monotonic() + DRAIN_SECONDS
-        while self._held and time.monotonic() < deadline:
-            time.sleep(0.01)
-        for lease in self._leases():
-            self._queue.retry(lease, 0.0)
-            log.warning("lease handed back", extra={"subject": _subject(lease)})
-        workers.shutdown(wait=False, cancel_futures=True)
+        deadline = time.monotonic() + self._pace.drain
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._hand_back()
 
     def stop(self) -> None:
         """Take no more events."""
@@ -62,20 +76,30 @@ class Processor:
     def _extend(self) -> None:
         for lease in self._leases():
             try:
-                self._queue.extend(lease, LEASE_SECONDS)
+                self._queue.extend(lease, self._pace.lease)
             except Exception:
-                log.exception("lease not extended")
+                log.exception("lease not extended", extra=_subject(lease))
+
+    def _hand_back(self) -> None:
+        for lease in self._leases():
+            try:
+                handed_back = self._queue.retry(lease, 0.0)
+            except Exception:  # the lease runs out instead
+                log.exception("lease not handed back", extra=_subject(lease))
+            else:
+                if handed_back:
+                    log.warning("lease handed back", extra=_subject(lease))
 
     def _take_events(self) -> None:
         while not self._stopping.is_set():
             try:
-                leases = self._queue.lease(1, LEASE_SECONDS)
+                leases = self._queue.lease(1, self._pace.lease)
             except Exception:
                 log.exception("queue does not answer")
-                self._stopping.wait(TROUBLE_SECONDS)
+                self._stopping.wait(self._pace.trouble)
                 continue
             if not leases:
-                self._stopping.wait(IDLE_SECONDS)
+                self._stopping.wait(self._pace.idle)
                 continue
             self._work(leases[0])
 
@@ -84,9 +108,8 @@ class Processor:
             self._held[lease.receipt] = lease
         try:
             self._handle(lease)
-        except Exception:
-            # The store itself failed; the lease runs out and the event comes back.
-            log.exception("event not settled")
+        except Exception:  # the store itself failed: the lease runs out and the event comes back
+            log.exception("event not settled", extra=_subject(lease))
         finally:
             with self._lock:
                 del self._held[lease.receipt]
@@ -94,17 +117,24 @@ class Processor:
     def _handle(self, lease: Lease) -> None:
         try:
             self._service.handle(lease.event)
-        except Exception as error:  # noqa: BLE001  # whatever it was, the event is tried again or buried with it
-            reason = f"{type(error).__name__}: {error}"
-            log.warning("event failed", extra={"subject": _subject(lease), "attempt": lease.attempt, "reason": reason})
-            if lease.attempt < self._attempts:
-                self._queue.retry(lease, backoff(lease.attempt))
-                return
-            self._service.give_up(lease.event, reason)
-            self._queue.bury(lease, reason)
+        except DarkroomError as error:
+            log.warning("event failed", extra=_subject(lease) | {"reason": error.detail})
+            self._try_again(lease, f"{error.code}: {error.detail}", error.detail)
+        except Exception as error:
+            log.exception("event failed", extra=_subject(lease))
+            self._try_again(lease, f"{type(error).__name__}: {error}", OUR_SIDE)
         else:
             self._queue.settle(lease)
 
+    def _try_again(self, lease: Lease, reason: str, told: str) -> None:
+        """Have the event come back, or bury it with ``reason`` and say ``told`` to the uploader."""
+        if lease.attempt < self._attempts:
+            self._queue.retry(lease, backoff(lease.attempt))
+            return
+        self._service.give_up(lease.event, told)
+        self._queue.bury(lease, reason)
 
-def _subject(lease: Lease) -> str:
-    return lease.event.key if isinstance(lease.event, ObjectCreated) else lease.event.image_id
+
+def _subject(lease: Lease) -> dict[str, object]:
+    name = lease.event.key if isinstance(lease.event, ObjectCreated) else lease.event.image_id
+    return {"subject": name, "attempt": lease.attempt}

@@ -1,14 +1,14 @@
 """``darkroom serve``: one command that starts everything, watches it, and stops it in order.
 
-This process answers nothing itself. It forks the HTTP workers (granian's) and the processor, which share its imported
-code, and restarts what dies.
+This process answers nothing itself. It forks the processor and the HTTP workers (granian's), which share its imported
+code, and restarts what dies. Whoever stops the service signals this process alone: the others are in sessions of their
+own, where no Ctrl-C reaches them, and end when they are told to, or when they notice that this process is gone.
 """
 
 from __future__ import annotations
 
 import gc
 import logging
-import logging.config
 import multiprocessing
 import os
 import signal
@@ -22,49 +22,72 @@ from typing import TYPE_CHECKING
 from granian.constants import Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from granian.server import Server
+from granian.server.mp import MPServer
 
 from darkroom import settings as configuration
 from darkroom.access import LOCAL_OWNER, Scope
 from darkroom.embedded import wire
 from darkroom.embedded.layout import Layout
-from darkroom.embedded.logs import log_configuration
-from darkroom.errors import BadConfiguration
+from darkroom.embedded.logs import log_configuration, start_logging
+from darkroom.errors import BadConfiguration, DarkroomError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
+
+    from starlette.types import ASGIApp
 
     from darkroom.settings import Settings
 
 log = logging.getLogger("darkroom.serve")
 
-STOP_SECONDS = 9
+ANSWER_SECONDS = 5
+"""For the requests in hand, once the service has been told to stop. Images are worked on meanwhile."""
+WORK_SECONDS = 4.0
+"""For the images in hand after that: more than the processor takes to hand back what it has not finished."""
+ORPHAN_SECONDS = 0.5
+"""How often a process looks whether the one that started it is still there."""
+RESTART_SECONDS = 1.0
 HEADER_SECONDS = 15
 HEADER_BYTES = 64 * 1024
-RESTART_SECONDS = 1.0
-MISCONFIGURED = 78
-"""Exit status of a child that cannot run as it is set up (``EX_CONFIG`` of sysexits.h): starting it again is no use."""
+PRIVATE = 0o077
+"""Nobody else on the machine reads what the service writes."""
 
 
 def serve(settings: Settings) -> int:
     """Run the service until it is told to stop; return the exit status.
 
-    Raises ``BadConfiguration`` when it cannot start as it is set up.
+    That is 0 after SIGTERM, Ctrl-C or the end of its terminal (which ``nohup`` has it ignore), and 1 when it could not
+    go on. Raises ``BadConfiguration`` when it cannot start as it is set up.
     """
-    logging.config.dictConfig(log_configuration(settings.log_level))
-    _check_address(settings)
+    start_logging(settings.log_level)
+    os.umask(PRIVATE)
     layout = Layout(settings.data)
+    layout.lock()
     layout.prepare()
-    lock = layout.lock()
+    _check_address(settings)
     configuration.hand_over(settings)
     wire.prepare(settings)
-    _greet(settings)
     _share_code()
+    multiprocessing.set_start_method("fork", force=True)
     processor = Supervised(run_processor)
-    processor.start()
-    server = Server(
-        "darkroom.embedded.wire:http_app",
+    server = _http_server(settings)
+    told = _obey_signals(server, processor)
+    try:
+        processor.start()
+        _greet(settings)
+        server.serve()
+    except SystemExit:
+        log.debug("HTTP workers had died")  # some time or other; it is the server's way to say so
+    finally:
+        processor.stop()
+    return 0 if told.is_set() else 1
+
+
+def _http_server(settings: Settings) -> MPServer:
+    return MPServer(
+        f"{__name__}:{http_worker.__name__}",
         factory=True,
         address=settings.host,
         port=settings.port,
@@ -73,87 +96,143 @@ def serve(settings: Settings) -> int:
         loop=Loops.uvloop,
         websockets=False,
         respawn_failed_workers=True,
-        respawn_interval=RESTART_SECONDS,
-        workers_kill_timeout=STOP_SECONDS,
+        workers_kill_timeout=ANSWER_SECONDS,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=HEADER_BYTES),
         log_level=LogLevels.warning,
         log_dictconfig=log_configuration(settings.log_level),
     )
-    try:
-        server.serve()
-    finally:
-        processor.stop()
-        os.close(lock)
-    return 1 if processor.misconfigured else 0
+
+
+def _obey_signals(server: MPServer, processor: Supervised) -> threading.Event:
+    """Have the service stop when it is signalled, from now on; return what is set when it was."""
+    told = threading.Event()
+
+    def stop(*_: object) -> None:
+        told.set()
+        processor.may_end()
+        server.signal_handler_interrupt()  # type: ignore[no-untyped-call]  # the library's part
+
+    signals = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
+
+    def obey() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        for number in signals:
+            signal.signal(number, stop)
+
+    obey()
+    server.on_startup(obey)  # once more, because the server has set its own by then
+    return told
 
 
 class Supervised:
-    """A child process that is started again when it dies before it is stopped.
+    """A child process that is started again when it dies before it may end."""
 
-    When it cannot run as it is set up, this whole process is told to stop.
-    """
-
-    def __init__(self, target: Callable[[], None]) -> None:
-        self.misconfigured = False
+    def __init__(self, target: Callable[[Connection], None]) -> None:
+        """Take what the child runs; it sends ``None`` once it works, or a sentence that says why it cannot."""
         self._target = target
-        self._stopping = threading.Event()
+        self._ending = threading.Event()
+        self._lock = threading.Lock()
         self._process: BaseProcess | None = None
 
     def start(self) -> None:
-        """Start the child, and a thread that watches it."""
-        self._spawn()
+        """Start the child, and a thread that watches it. Raises ``BadConfiguration`` when it does not come to work."""
+        reason = self._begin()
+        if reason is not None:
+            raise BadConfiguration(reason)
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
+
+    def may_end(self) -> None:
+        """Do not start the child again when it ends from now on."""
+        self._ending.set()
 
     def stop(self) -> None:
         """Tell the child to finish, wait, and end it when it does not."""
-        self._stopping.set()
-        process = self._process
+        with self._lock:
+            self._ending.set()
+            process = self._process
         if process is None:
             return
         process.terminate()
-        process.join(STOP_SECONDS)
+        process.join(WORK_SECONDS)
         if process.is_alive():
             process.kill()
             process.join()
 
-    def _spawn(self) -> None:
-        self._process = multiprocessing.get_context("fork").Process(target=self._target)
-        self._process.start()
+    def _begin(self) -> str | None:
+        """Start the child and wait until it works; return ``None``, or a sentence that says why it does not."""
+        ours, theirs = multiprocessing.Pipe(duplex=False)
+        with ours:
+            with theirs, self._lock:
+                if self._ending.is_set():
+                    return None
+                process = multiprocessing.Process(target=self._target, args=(theirs,), daemon=True)
+                process.start()
+                self._process = process
+            while process.is_alive() or ours.poll():
+                if ours.poll(0.1):
+                    reason: str | None = ours.recv()
+                    return reason
+        return None if self._ending.is_set() else "the process that works on images does not start"
 
     def _watch(self) -> None:
-        while not self._stopping.is_set():
+        while not self._ending.is_set():
             process = self._process
             assert process is not None
             process.join()
-            if process.exitcode == MISCONFIGURED:
-                self.misconfigured = True
-                os.kill(os.getpid(), signal.SIGTERM)
-                return
-            if self._stopping.wait(RESTART_SECONDS):
+            if self._ending.wait(RESTART_SECONDS):
                 return
             log.error("processor died and is started again", extra={"exit": process.exitcode})
-            self._spawn()
+            reason = self._begin()
+            if reason is not None:
+                log.error("processor does not start", extra={"reason": reason})
 
 
-def run_processor() -> None:
-    """Be the process that takes events: until SIGTERM, or until the parent is gone."""
-    settings = configuration.load()
+def run_processor(told: Connection) -> None:
+    """Be the process that takes events, until SIGTERM."""
+    _become_child()
     try:
-        processor = wire.processor(settings)
-    except BadConfiguration as error:
-        print(f"darkroom: {error.detail}", file=sys.stderr, flush=True)  # noqa: T201  # as the command line says it
-        sys.exit(MISCONFIGURED)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    signal.signal(signal.SIGTERM, lambda *_: processor.stop())
-    threading.Thread(target=_stop_with, args=(os.getppid(), processor.stop), daemon=True).start()
-    processor.run()
-    sys.exit(0)
+        processor = wire.processor(configuration.load())
+        signal.signal(signal.SIGTERM, lambda *_: processor.stop())
+        told.send(None)
+        told.close()
+        processor.run()
+    except DarkroomError as error:
+        told.send(error.detail)
+    except Exception:
+        log.exception("processor failed")
+        os._exit(1)
+    # A thread that is still at work must hold nothing up: its event was handed back.
+    os._exit(0)
 
 
-def _stop_with(parent: int, stop: Callable[[], None]) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    stop()
+def http_worker() -> ASGIApp:
+    """Return what an HTTP worker serves, as its environment says: called in each, once."""
+    _become_child()
+    try:
+        return wire.http_app()
+    except Exception:
+        log.exception("HTTP worker does not start")
+        sys.exit(1)
+
+
+def _become_child() -> None:
+    """Be out of reach of the terminal, and end when the process that started this one is gone, however it ended."""
+    os.setsid()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        while os.getppid() == parent.pid:
+            time.sleep(ORPHAN_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(WORK_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 def _share_code() -> None:

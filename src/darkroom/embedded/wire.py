@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import logging.config
 import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ from darkroom.edge.delivery import Delivery, DeliveryRules
 from darkroom.edge.purgelog import PurgeLog
 from darkroom.embedded.door import UploadDoor
 from darkroom.embedded.layout import Layout
-from darkroom.embedded.logs import log_configuration
+from darkroom.embedded.logs import start_logging
 from darkroom.embedded.metrics import serve_metrics
 from darkroom.embedded.processor import Processor
 from darkroom.events.sqlite import SqliteQueue
@@ -100,7 +99,7 @@ def _tickets(settings: Settings) -> SignedTickets:
 def http_app() -> ASGIApp:
     """Return what each HTTP worker serves, as its environment says."""
     settings = configuration.load()
-    logging.config.dictConfig(log_configuration(settings.log_level))
+    start_logging(settings.log_level)
     return application(settings, service(settings), access(settings))
 
 
