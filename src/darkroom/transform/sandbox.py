@@ -24,7 +24,7 @@ LAYERS = {
     "no-new-privileges": "no program can give the process more rights than it has",
     "unprivileged": "not root, and no capability of root's",
     "namespaces": "a network and an interprocess space of its own, both empty",
-    "landlock": "no file, device or TCP port can be opened, no process outside be signalled",
+    "landlock": "no file can be opened; as far as the kernel knows how, no device, TCP port or local socket, no signal",
     "seccomp": "only the system calls that decoding needs: no open, socket, exec, fork, ptrace or signal",
 }
 """Every layer there is, and what it takes away."""
