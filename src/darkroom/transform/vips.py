@@ -62,9 +62,6 @@ _SKETCH = Recipe(name="sketch", width=32, height=32, quality={})
 _COST = {Format.JPEG: 1, Format.PNG: 6, Format.AVIF: 6, Format.WEBP: 10, Format.GIF: 10}
 """About how long a pixel takes to encode, next to JPEG; the longest work is begun first."""
 
-_SCREEN = 72 / 25.4
-"""Pixels a millimetre, the usual for screens; an original's own resolution would be metadata."""
-
 _LONG_ANIMATION = 10_000_000
 """Pixels of all frames together from which an animation is encoded in a hurry."""
 
@@ -484,22 +481,21 @@ def _encode(picture: pyvips.Image, frame_height: int, encoding: Encoding) -> byt
     AVIF has effort 0, because effort 4 takes forty times as long. Long animations are encoded in a hurry, so that none
     within the limits takes more than a minute: WebP in half the time and 6 % larger, GIF in two thirds of it.
     """
-    plain = picture.copy(xres=_SCREEN, yres=_SCREEN)
     quality = encoding.quality
     hurry = picture.width * picture.height > _LONG_ANIMATION and picture.height > frame_height
     match encoding.format:
         case Format.JPEG:
-            return bytes(plain.jpegsave_buffer(Q=quality, optimize_coding=True, keep="none"))
+            return bytes(picture.jpegsave_buffer(Q=quality, optimize_coding=True, keep="none"))
         case Format.AVIF:
-            return bytes(plain.heifsave_buffer(Q=quality, compression="av1", effort=0, bitdepth=8, keep="none"))
+            return bytes(picture.heifsave_buffer(Q=quality, compression="av1", effort=0, bitdepth=8, keep="none"))
         case Format.WEBP:
             effort = 2 if hurry else 4
-            return bytes(plain.webpsave_buffer(Q=quality, effort=effort, page_height=frame_height, keep="none"))
+            return bytes(picture.webpsave_buffer(Q=quality, effort=effort, page_height=frame_height, keep="none"))
         case Format.GIF:
             effort, dither = (1, 0.0) if hurry else (4, 0.5)
-            return bytes(plain.gifsave_buffer(effort=effort, dither=dither, page_height=frame_height, keep="none"))
+            return bytes(picture.gifsave_buffer(effort=effort, dither=dither, page_height=frame_height, keep="none"))
         case _:
-            return bytes(plain.pngsave_buffer(filter="all", keep="none"))
+            return bytes(picture.pngsave_buffer(filter="all", keep="none"))
 
 
 def _largest_first(each: tuple[Recipe, Layout]) -> int:

@@ -1,0 +1,423 @@
+"""What the pixels come out as. What every transform promises is in ``tests/contracts/test_transform.py``."""
+
+from __future__ import annotations
+
+import base64
+import io
+import struct
+from typing import TYPE_CHECKING
+
+import pytest
+import pyvips
+from PIL import Image, ImageChops, ImageSequence, ImageStat
+
+import pictures
+from darkroom.errors import UnreadableImage
+from darkroom.model import Format
+from darkroom.transform import Limits, Order
+from darkroom.transform.recipes import DEFAULT_QUALITY, DEFAULT_RECIPES, WRITABLE, Fit, Recipe
+from darkroom.transform.vips import render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from darkroom.transform import Rendered
+
+Color = tuple[int, ...]
+P3_RED = (234, 51, 35)
+"""As a Display P3 picture says it: sRGB's full red."""
+
+
+def recipe(
+    width: int,
+    height: int,
+    *formats: Format,
+    fit: Fit = Fit.INSIDE,
+    gravity: str = "center",
+    background: str = "#ffffff",
+) -> Recipe:
+    return Recipe(
+        name="any",
+        width=width,
+        height=height,
+        fit=fit,
+        gravity=gravity,
+        formats=formats or (Format.PNG,),
+        quality=DEFAULT_QUALITY,
+        background=background,
+    )
+
+
+def made(content: bytes, *recipes: Recipe, focus: tuple[float, float] | None = None) -> Rendered:
+    return render(io.BytesIO(content), Order(recipes=recipes, focus=focus))
+
+
+def opened(content: bytes, wanted: Recipe, focus: tuple[float, float] | None = None) -> Image.Image:
+    """Return the first slot of a recipe, decoded by another library than the one that made it."""
+    image = Image.open(io.BytesIO(made(content, wanted, focus=focus).slots[0].body))
+    image.load()
+    return image
+
+
+def color(image: Image.Image, x: float, y: float) -> Color:
+    """Return the colour at a point, as fractions of width and height."""
+    found = image.getpixel((int(x * (image.width - 1)), int(y * (image.height - 1))))
+    assert isinstance(found, tuple)
+    return tuple(int(part) for part in found)
+
+
+def near(one: Color, other: Color, tolerance: int = 6) -> bool:
+    return all(abs(a - b) <= tolerance for a, b in zip(one, other, strict=True))
+
+
+def flat(color: Color, mode: str = "RGB", size: tuple[int, int] = (64, 48)) -> Image.Image:
+    return Image.new(mode, size, color)
+
+
+# ------------------------------------------------------------------ colours
+
+
+@pytest.mark.parametrize(
+    ("encode", "tolerance"),
+    [
+        (lambda icc: pictures.encode(flat(P3_RED), "JPEG", quality=95, icc_profile=icc), 3),
+        (lambda icc: pictures.encode(flat(P3_RED), "PNG", icc_profile=icc), 1),
+        (lambda icc: pictures.encode(flat(P3_RED), "WEBP", lossless=True, icc_profile=icc), 1),
+        (lambda icc: pictures.encode(flat(P3_RED), "TIFF", icc_profile=icc), 1),
+        (lambda icc: pictures.encode(flat(P3_RED), "AVIF", quality=100, icc_profile=icc), 6),
+        (lambda icc: pictures.encode(flat((*P3_RED, 128), "RGBA"), "PNG", icc_profile=icc), 3),
+    ],
+    ids=["jpeg", "png", "webp", "tiff", "avif", "png with alpha"],
+)
+def test_wider_colours_are_brought_to_srgb(encode: Callable[[bytes], bytes], tolerance: int) -> None:
+    wide = opened(encode(pictures.display_p3_profile()), recipe(32, 32))
+    assert near(color(wide, 0.5, 0.5)[:3], (255, 0, 0), tolerance)
+    assert "icc_profile" not in wide.info
+    assert near(color(opened(encode(pictures.srgb_profile()), recipe(32, 32)), 0.5, 0.5)[:3], P3_RED, tolerance)
+
+
+def test_wider_colours_of_a_phone_are_brought_to_srgb() -> None:
+    plain = color(opened(pictures.heic(96, 64), recipe(48, 48)), 0.1, 0.1)
+    wide = color(opened(pictures.heic(96, 64, icc=pictures.display_p3_profile()), recipe(48, 48)), 0.1, 0.1)
+    assert near(plain, pictures.RED, 40)
+    assert wide[0] > plain[0] + 5
+    assert wide[1] < plain[1]
+
+
+def test_a_profile_that_does_not_fit_the_pixels_is_ignored() -> None:
+    grey = pictures.encode(flat((120,), "L"), "JPEG", quality=95, icc_profile=pictures.display_p3_profile())
+    assert near(color(opened(grey, recipe(32, 32)), 0.5, 0.5), (120, 120, 120), 2)
+    broken = pictures.encode(flat(P3_RED), "PNG", icc_profile=pictures.display_p3_profile()[:180])
+    assert near(color(opened(broken, recipe(32, 32)), 0.5, 0.5), P3_RED, 2)
+
+
+@pytest.mark.parametrize("form", [Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.GIF])
+@pytest.mark.parametrize(
+    ("content", "tolerance"),
+    [
+        (pictures.jpeg(mode="L"), 8),
+        (pictures.png(mode="L"), 8),
+        (pictures.png(mode="I;16"), 8),
+        (pictures.tiff(mode="L"), 8),
+    ],
+    ids=["grey jpeg", "grey png", "16-bit grey png", "grey tiff"],
+)
+def test_grey_stays_the_same_grey(content: bytes, tolerance: int, form: Format) -> None:
+    image = opened(content, recipe(64, 64, form)).convert("RGB")
+    expected = pictures.scene(64, 48).convert("L").convert("RGB")
+    for x, y in ((0.1, 0.1), (0.9, 0.1), (0.1, 0.9), (0.9, 0.9)):
+        assert near(color(image, x, y), color(expected, x, y), tolerance)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pictures.encode(pictures.scene(64, 48).quantize(64), "PNG"),
+        pictures.gif(),
+        pictures.tiff(),
+        pictures.encode(pictures.scene(64, 48), "TIFF", compression="tiff_lzw"),
+        pictures.encode(pictures.scene(64, 48), "TIFF", compression="jpeg", quality=95),
+        pictures.encode(pictures.scene(64, 48), "PNG", optimize=True),
+        pictures.encode(pictures.scene(64, 48), "JPEG", quality=95, progressive=True),
+        pictures.encode(pictures.scene(64, 48), "JPEG", quality=95, subsampling="4:4:4"),
+        pictures.encode(pictures.scene(64, 48), "WEBP", lossless=True),
+    ],
+    ids=["palette png", "gif", "tiff", "lzw tiff", "jpeg tiff", "png", "progressive jpeg", "whole colour jpeg", "webp"],
+)
+def test_every_way_of_storing_a_picture_shows_the_same_picture(content: bytes) -> None:
+    image = opened(content, recipe(64, 64))
+    for (x, y), expected in zip(
+        ((0.2, 0.2), (0.8, 0.2), (0.2, 0.8), (0.8, 0.8)),
+        (color(pictures.scene(64, 48), x, y) for x, y in ((0.2, 0.2), (0.8, 0.2), (0.2, 0.8), (0.8, 0.8))),
+        strict=True,
+    ):
+        assert near(color(image, x, y), expected, 16)
+
+
+@pytest.mark.parametrize("encode", [pictures.jpeg, pictures.tiff], ids=["jpeg", "tiff"])
+def test_inks_become_light(encode: Callable[..., bytes]) -> None:
+    image = opened(encode(mode="CMYK"), recipe(64, 64))
+    assert image.mode == "RGB"
+    red, green, blue = (color(image, x, y) for x, y in ((0.1, 0.1), (0.9, 0.1), (0.1, 0.9)))
+    assert red[0] > 150 > max(red[1:])
+    assert green[1] > max(green[0], green[2])
+    assert blue[2] > max(blue[:2])
+
+
+# ------------------------------------------------------------------ which way up
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("encode", [pictures.png, pictures.webp, pictures.tiff], ids=["png", "webp", "tiff"])
+def test_a_turned_picture_of_any_format_comes_out_upright(encode: Callable[..., bytes], orientation: int) -> None:
+    assert upright(encode(120, 80, orientation=orientation))
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_phones_picture_is_turned_once_as_its_container_says(turns: int) -> None:
+    assert upright(pictures.heic(120, 80, quarter_turns=turns, exif=pictures.camera_exif(orientation=6)))
+
+
+def test_an_avif_is_turned_as_its_container_says_and_not_by_its_exif() -> None:
+    # Pillow writes the orientation of its EXIF into the container, so the same bytes say it twice.
+    stored = pictures.scene(120, 80).transpose(Image.Transpose.ROTATE_90)
+    content = pictures.encode(stored, "AVIF", quality=90, exif=pictures.camera_exif(orientation=6))
+    assert upright(content)
+    assert b"irot" in content
+    assert not upright(content.replace(b"irot", b"free"))
+
+
+def upright(content: bytes) -> bool:
+    rendered = made(content, recipe(60, 60))
+    image = Image.open(io.BytesIO(rendered.slots[0].body)).convert("RGB")
+    corners = [color(image, x, y) for x, y in ((0.1, 0.1), (0.9, 0.1), (0.1, 0.9), (0.9, 0.9))]
+    wanted = (pictures.RED, pictures.GREEN, pictures.BLUE, pictures.YELLOW)
+    size = (rendered.facts.source.width, rendered.facts.source.height)
+    return size == (120, 80) and image.size == (60, 40) and all(map(lambda a, b: near(a, b, 50), corners, wanted))
+
+
+def test_the_crop_and_the_focus_are_as_a_person_sees_the_picture() -> None:
+    content = pictures.jpeg(120, 80, orientation=6)
+    square = recipe(40, 40, fit=Fit.COVER)
+    assert near(color(opened(content, square, focus=(0.0, 0.0)), 0.1, 0.1), pictures.RED, 50)
+    assert near(color(opened(content, square, focus=(1.0, 1.0)), 0.9, 0.9), pictures.YELLOW, 50)
+
+
+# ------------------------------------------------------------------ shapes
+
+
+def test_contain_paints_the_background_around_the_whole_picture() -> None:
+    image = opened(pictures.png(120, 40), recipe(60, 60, fit=Fit.CONTAIN, background="#102030"))
+    assert image.size == (60, 60)
+    assert color(image, 0.5, 0.05) == color(image, 0.5, 0.95) == (0x10, 0x20, 0x30)
+    assert near(color(image, 0.1, 0.4), pictures.RED, 40)
+    clear = opened(pictures.png(120, 40, alpha=True), recipe(60, 60, fit=Fit.CONTAIN, background="#102030"))
+    assert color(clear, 0.5, 0.05) == (0x10, 0x20, 0x30, 255)
+    assert color(clear, 0.5, 0.5)[3] == 0
+
+
+def test_fill_stretches() -> None:
+    image = opened(pictures.png(120, 40), recipe(30, 40, fit=Fit.FILL))
+    assert image.size == (30, 40)
+    assert near(color(image, 0.1, 0.9), pictures.BLUE, 40)
+
+
+@pytest.mark.parametrize("gravity", ["attention", "entropy"])
+def test_the_eye_catching_part_is_kept(gravity: str) -> None:
+    dull = Image.new("RGB", (300, 100), (90, 90, 90))
+    dull.paste(pictures.photo(60, 60, seed=3), (220, 20))
+    kept = opened(pictures.encode(dull, "PNG"), recipe(100, 100, fit=Fit.COVER, gravity=gravity))
+    assert max(ImageStat.Stat(kept.convert("L")).stddev) > 10
+    centre = opened(pictures.encode(dull, "PNG"), recipe(100, 100, fit=Fit.COVER))
+    assert max(ImageStat.Stat(centre.convert("L")).stddev) < 2
+
+
+def test_all_variants_of_a_small_picture_are_the_picture() -> None:
+    rendered = made(pictures.jpeg(100, 80), *DEFAULT_RECIPES)
+    assert {(slot.width, slot.height) for slot in rendered.slots} == {(100, 80)}
+    assert len({slot.body for slot in rendered.slots}) == 2
+
+
+def test_no_recipe_means_facts_only() -> None:
+    rendered = made(pictures.jpeg())
+    assert rendered.slots == ()
+    assert rendered.facts.source.width == 64
+
+
+def test_the_same_order_gives_the_same_bytes() -> None:
+    content = pictures.encode(pictures.photo(400, 300), "JPEG", quality=90)
+    wanted = recipe(200, 200, *WRITABLE)
+    assert made(content, wanted) == made(content, wanted)
+
+
+# ------------------------------------------------------------------ sharpness
+
+
+@pytest.mark.parametrize("side", [150, 280, 600], ids=["decoded smaller", "decoded at half", "decoded whole"])
+@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
+def test_a_smaller_picture_is_as_sharp_as_a_careful_resize(side: int, form: str) -> None:
+    content = pictures.encode(pictures.photo(1200, 900, seed=5), form, quality=95)
+    found = opened(content, recipe(side, side))
+    with Image.open(io.BytesIO(content)) as whole:
+        expected = whole.convert("RGB").resize(found.size, Image.Resampling.LANCZOS)
+    difference = ImageStat.Stat(ImageChops.difference(found, expected))
+    assert max(difference.rms) < 4
+
+
+def test_a_picture_made_from_a_larger_variant_is_as_sharp_as_one_made_alone() -> None:
+    content = pictures.encode(pictures.photo(1200, 900, seed=6), "PNG")
+    cascade = made(content, recipe(800, 800), recipe(500, 500), recipe(200, 200))
+    for slot in cascade.slots:
+        alone = opened(content, recipe(slot.width, slot.width))
+        together = Image.open(io.BytesIO(slot.body))
+        assert max(ImageStat.Stat(ImageChops.difference(alone, together)).rms) < 2
+
+
+# ------------------------------------------------------------------ transparency
+
+
+def test_what_is_transparent_does_not_bleed_into_what_is_not() -> None:
+    picture = Image.new("RGBA", (90, 90), (0, 0, 0, 0))
+    picture.paste((250, 250, 250, 255), (0, 0, 45, 90))
+    image = opened(pictures.encode(picture, "PNG"), recipe(31, 31))
+    pixels = image.tobytes()
+    seen = [pixels[at : at + 4] for at in range(0, len(pixels), 4) if pixels[at + 3] > 16]
+    assert any(pixel[3] < 240 for pixel in seen), "an edge that is partly transparent"
+    assert all(min(pixel[:3]) > 235 for pixel in seen)
+
+
+def test_alpha_that_is_opaque_all_over_is_no_alpha() -> None:
+    opaque = pictures.scene(64, 48)
+    opaque.putalpha(255)
+    rendered = made(pictures.encode(opaque, "PNG"), *DEFAULT_RECIPES)
+    assert not rendered.facts.source.has_alpha
+    assert {slot.format for slot in rendered.slots} == {Format.AVIF, Format.JPEG}
+
+
+def test_the_placeholder_of_a_transparent_picture_says_that_it_is() -> None:
+    def says_transparent(content: bytes) -> bool:
+        return bool(base64.b64decode(made(content).facts.placeholder)[2] & 0x80)
+
+    assert says_transparent(pictures.png(alpha=True))
+    assert not says_transparent(pictures.png())
+
+
+# ------------------------------------------------------------------ animations
+
+
+@pytest.mark.parametrize("slot", [0, 1], ids=["webp", "gif"])
+@pytest.mark.parametrize(
+    ("content", "durations", "loop"),
+    [
+        (pictures.animated_gif(milliseconds=[50, 100, 250], loop=0), [50, 100, 250], 0),
+        (pictures.animated_webp(milliseconds=80, loop=0), [80, 80, 80], 0),
+        (pictures.animated_gif(milliseconds=40, loop=4), [40, 40, 40], 5),
+        (pictures.animated_webp(milliseconds=40, loop=5), [40, 40, 40], 5),
+    ],
+    ids=["gif", "webp", "gif that ends", "webp that ends"],
+)
+def test_an_animation_keeps_its_timing(content: bytes, durations: list[int], loop: int, slot: int) -> None:
+    rendered = made(content, recipe(32, 32, Format.AVIF, Format.JPEG))
+    image = Image.open(io.BytesIO(rendered.slots[slot].body))
+    found = []
+    for frame in ImageSequence.Iterator(image):
+        frame.load()
+        found.append(frame.info["duration"])
+    assert found == durations
+    # A GIF says how often it repeats after the first time, a WebP how often it is shown.
+    assert image.info["loop"] == (loop - 1 if slot and loop else loop)
+
+
+def test_a_gif_that_says_nothing_plays_once() -> None:
+    rendered = made(pictures.animated_gif(loop=None), recipe(32, 32, Format.AVIF, Format.JPEG))
+    assert Image.open(io.BytesIO(rendered.slots[0].body)).info["loop"] == 1
+    assert Image.open(io.BytesIO(rendered.slots[1].body)).info.get("loop") is None
+
+
+@pytest.mark.parametrize("fit", Fit)
+def test_frames_do_not_bleed_into_each_other(fit: Fit) -> None:
+    shades = [(0, 0, 0), (255, 255, 255), (0, 0, 0), (255, 255, 255)]
+    frames = [Image.new("RGB", (70, 50), shade) for shade in shades]
+    content = pictures.encode(frames[0], "WEBP", lossless=True, save_all=True, append_images=frames[1:], duration=50)
+    rendered = made(content, recipe(30, 30, Format.AVIF, fit=fit, background="#808080"))
+    image = Image.open(io.BytesIO(rendered.slots[0].body))
+    assert image.size == (rendered.slots[0].width, rendered.slots[0].height)
+    bars = (image.height - 21) // 2 if fit is Fit.CONTAIN else 0
+    inside = (1, bars + 1, image.width - 1, image.height - bars - 1)
+    means = [ImageStat.Stat(frame.convert("RGB").crop(inside)).mean for frame in ImageSequence.Iterator(image)]
+    assert len(means) == len(shades)
+    assert all(abs(part - shade[0]) < 6 for mean, shade in zip(means, shades, strict=True) for part in mean)
+
+
+def test_an_animation_of_one_frame_is_a_picture() -> None:
+    rendered = made(pictures.gif(), *DEFAULT_RECIPES)
+    assert rendered.facts.source.frames == 1
+    assert {slot.format for slot in rendered.slots} == {Format.AVIF, Format.JPEG}
+
+
+# ------------------------------------------------------------------ files
+
+
+def test_only_the_first_page_of_a_tiff_is_the_picture() -> None:
+    rendered = made(pictures.tiff(120, 80, pages=3), recipe(60, 60))
+    assert rendered.facts.source.frames == 1
+    assert upright(pictures.tiff(120, 80, pages=3))
+
+
+def test_a_large_tiff_in_one_strip_is_read() -> None:
+    picture = Image.new("RGB", (4400, 4100), (10, 200, 30))
+    content = pictures.encode(picture, "TIFF", compression="tiff_lzw", strip_size=2**30)
+    assert near(color(opened(content, recipe(32, 32)), 0.5, 0.5), (10, 200, 30))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("JPEG", {}), ("JPEG", {"progressive": True}), ("PNG", {}), ("AVIF", {}), ("TIFF", {"compression": "tiff_lzw"})],
+    ids=["jpeg", "progressive jpeg", "png", "avif", "tiff"],
+)
+def test_a_file_damaged_in_the_middle_is_refused_in_a_sentence(kind: str, options: dict[str, object]) -> None:
+    content = pictures.encode(pictures.photo(400, 300), kind, **options)
+    middle = len(content) // 2
+    with pytest.raises(UnreadableImage, match="damaged or cut off; save the picture anew"):
+        made(content[:middle] + content[middle + 200 :], recipe(300, 300))
+
+
+def test_a_header_that_lies_is_refused_before_anything_is_decoded() -> None:
+    content = bytearray(pictures.png())
+    content[16:24] = struct.pack(">II", 30_000, 30_000)
+    with pytest.raises(UnreadableImage):
+        render(io.BytesIO(bytes(content)), Order(recipes=(recipe(32, 32),), limits=Limits()))
+
+
+def test_a_jpeg_is_baseline_and_keeps_no_resolution_of_the_original() -> None:
+    content = pictures.jpeg(200, 150, dpi=(301, 301))
+    body = made(content, recipe(100, 100, Format.JPEG)).slots[0].body
+    assert b"\xff\xc0" in body
+    assert b"\xff\xc2" not in body
+    assert "dpi" not in Image.open(io.BytesIO(body)).info
+
+
+@pytest.mark.parametrize("form", [Format.JPEG, Format.WEBP, Format.AVIF])
+def test_a_lower_quality_makes_fewer_bytes(form: Format) -> None:
+    content = pictures.encode(pictures.photo(300, 200), "PNG")
+    sizes = [
+        len(
+            made(content, Recipe(name="q", width=200, height=200, formats=(form,), quality={form: quality}))
+            .slots[0]
+            .body
+        )
+        for quality in (20, 60, 95)
+    ]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[2] / 2
+
+
+@pytest.mark.parametrize("loader", ["csvload", "matrixload", "rawload", "vipsload", "svgload", "uhdrload"])
+def test_no_other_loader_can_be_reached(loader: str, tmp_path: Path) -> None:
+    made(pictures.jpeg())
+    path = tmp_path / "file"
+    path.write_bytes(b"1 1\n1\n")
+    arguments = (1, 1, 1) if loader == "rawload" else ()
+    with pytest.raises(pyvips.Error, match="blocked"):
+        getattr(pyvips.Image, loader)(str(path), *arguments)
