@@ -14,7 +14,7 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation
 # Tests that need one of these are left out, with the reason, where it is missing.
-SYSTEM_PACKAGES := nginx-light wrk strace
+SYSTEM_PACKAGES := nginx-light wrk strace chromium
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ serve: $(RUN) ## run the service without keys, on this machine only (PORT=8000 D
 	@exec $(BIN)/darkroom serve --no-keys --port "$(PORT)" --data "$(DATA)"
 
 test: $(DEV) ## run the tests (TESTS=tests/unit to run some)
-	@missing=""; for tool in nginx wrk strace; do \
+	@missing=""; for tool in nginx wrk strace chromium; do \
 	    PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -n "$$missing" ]; then \
 	    echo "Not found:$$missing. What needs them is left out; to have it all: apt-get install $(SYSTEM_PACKAGES)"; fi

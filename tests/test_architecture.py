@@ -39,7 +39,6 @@ HOMES = {
     "granian": {"embedded/serve.py"},
     "httpx": {"client/connection.py", "client/calls.py"},
     "rich": {"cli/progress.py", "cli/output.py", "cli/search.py", "cli/images.py", "cli/keys.py"},
-    "swagger_ui_bundle": {"http/about.py"},
     "python_multipart": {"http/small_door.py"},
 }
 # Our own logic, with no library behind it, that a face is made for: the command line for the client, ASGI for delivery.

@@ -1,12 +1,11 @@
 """Routes that say what the service is and how it is: limits, variants, health, figures, and the page of its API."""
 
 from collections.abc import Callable
-from pathlib import Path
+from importlib.resources import files
 from typing import Annotated, Any
 
-import swagger_ui_bundle
 from fastapi import APIRouter, Depends, Response
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import HTMLResponse
 
 from darkroom.access import Caller, Scope
 from darkroom.errors import NotFound
@@ -15,7 +14,6 @@ from darkroom.http.documents import HealthDocument, LimitsDocument, RecipesDocum
 from darkroom.service import Service
 
 # The API page is Swagger UI from a package, so it works with no internet; its files are the only ones it may load.
-_SWAGGER = next(Path(swagger_ui_bundle.__file__).parent.glob("vendor/swagger-ui-*"))
 _SWAGGER_FILES = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -91,6 +89,7 @@ def about_routes(
         if name not in _SWAGGER_FILES:
             msg = "there is no such page"
             raise NotFound(msg)
-        return FileResponse(_SWAGGER / name, media_type=_SWAGGER_FILES[name])
+        body = files("fastapi_offline").joinpath("static", name).read_bytes()
+        return Response(body, media_type=_SWAGGER_FILES[name], headers={"cache-control": "max-age=3600"})
 
     return router

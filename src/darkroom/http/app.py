@@ -150,6 +150,7 @@ def _describe(api: FastAPI, *, keys: bool) -> None:
             for path, operations in document["paths"].items():
                 for operation in operations.values():
                     operation["responses"].pop("422", None)
+                    operation["summary"] = operation["description"].partition(":")[0].rstrip(".")
                     if keys and path != "/healthz":
                         operation["security"] = [{"key": []}]
             api.openapi_schema = document
