@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from darkroom.errors import StorageFull, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 BUSY_SECONDS = 10.0
@@ -26,22 +26,25 @@ MAPPED_BYTES = 2 * 1024**3
 class Database:
     """One SQLite file. Safe to share between threads and, opened anew in each, between processes."""
 
-    def __init__(self, path: Path, schema: str, *, version: int) -> None:
-        """Open ``path``, making it with ``schema`` when it is new.
+    def __init__(self, path: Path, schema: str, *, version: int, steps: Sequence[str] = ()) -> None:
+        """Open ``path``, making it with ``schema`` when it is new and bringing it up to ``version`` when it is older.
 
-        Raises ``Unavailable`` when the file is of another ``version`` or cannot be opened.
+        ``steps`` are SQL: the first leads from version 1 to 2, the last to ``version``, and each is carried out whole
+        or not at all. Statements end with a semicolon at the end of a line. Raises ``Unavailable`` when the file is of
+        a later version or cannot be opened.
         """
+        if len(steps) != version - 1:
+            msg = f"{len(steps)} steps do not lead from version 1 to {version}"
+            raise ValueError(msg)
         self._path = path
         self._begin()
-        with self.write() as connection:
-            found = connection.execute("PRAGMA user_version").fetchone()[0]
-            if found == 0:
-                for statement in schema.split(";\n"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {version}")
-            elif found != version:
-                msg = f"{path.name} is of data format {found}, this program reads {version}; run the matching release"
-                raise Unavailable(msg, code="data-format")
+        found = self._set_up(schema, version)
+        while found < version:
+            found = self._step_on(steps)
+        if found > version:
+            self.close()
+            msg = f"{path.name} is of data format {found}, this program reads {version}; run the matching release"
+            raise Unavailable(msg, code="data-format")
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -69,6 +72,24 @@ class Database:
         if connection is not None:
             connection.close()
             del self._threads.connection
+
+    def _set_up(self, schema: str, version: int) -> int:
+        """Make the tables of a new file; return the version the file is of."""
+        with self.write() as connection:
+            found = _version(connection)
+            if found == 0:
+                _carry_out(connection, schema, version)
+                return version
+            return found
+
+    def _step_on(self, steps: Sequence[str]) -> int:
+        """Bring the file up by one version, unless another process has done it already; return its version."""
+        with self.write() as connection:
+            found = _version(connection)
+            if found > len(steps):
+                return found
+            _carry_out(connection, steps[found - 1], found + 1)
+            return found + 1
 
     def _begin(self) -> None:
         """Start with nothing, as every process must: neither a connection nor a lock may be carried over a fork."""
@@ -106,6 +127,16 @@ class Database:
         except sqlite3.DatabaseError as error:
             msg = f"the database {self._path.name} is damaged ({error}); restore it from a backup"
             raise Unavailable(msg, code="data-damaged") from error
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _carry_out(connection: sqlite3.Connection, sql: str, version: int) -> None:
+    for statement in sql.split(";\n"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {version}")
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

@@ -1,4 +1,5 @@
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -6,6 +7,13 @@ from darkroom.errors import Unavailable
 from darkroom.sqlite import Database
 
 SCHEMA = "CREATE TABLE notes (text TEXT) STRICT"
+STEPS = (
+    "ALTER TABLE notes ADD COLUMN length INTEGER NOT NULL DEFAULT 0;\nUPDATE notes SET length = length(text)",
+    "ALTER TABLE notes ADD COLUMN state TEXT NOT NULL DEFAULT 'new'",
+)
+NEWER_SCHEMA = (
+    "CREATE TABLE notes (text TEXT, length INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL DEFAULT 'new') STRICT"
+)
 
 
 def texts(database):
@@ -28,11 +36,70 @@ def test_a_block_that_fails_leaves_nothing(tmp_path):
     assert texts(Database(tmp_path / "notes.sqlite3", SCHEMA, version=1)) == ["whole"]
 
 
-def test_data_of_another_release_is_refused_with_both_numbers(tmp_path):
-    Database(tmp_path / "notes.sqlite3", SCHEMA, version=2).close()
-    with pytest.raises(Unavailable, match="format 2, this program reads 1") as refused:
-        Database(tmp_path / "notes.sqlite3", SCHEMA, version=1)
-    assert refused.value.code == "data-format"
+def test_data_of_a_later_release_is_refused_with_both_numbers_and_left_alone(tmp_path):
+    path = tmp_path / "notes.sqlite3"
+    Database(path, NEWER_SCHEMA, version=3, steps=STEPS).close()
+    before = path.read_bytes()
+    for version in (1, 2):
+        with pytest.raises(Unavailable, match=f"format 3, this program reads {version}") as refused:
+            Database(path, SCHEMA, version=version, steps=STEPS[: version - 1])
+        assert refused.value.code == "data-format"
+    assert path.read_bytes() == before
+
+
+def test_data_of_an_earlier_release_is_brought_up_step_by_step(tmp_path):
+    path = tmp_path / "notes.sqlite3"
+    old = Database(path, SCHEMA, version=1)
+    with old.write() as connection:
+        connection.execute("INSERT INTO notes VALUES ('kept')")
+    old.close()
+    for version, columns in ((2, ("kept", 4)), (3, ("kept", 4, "new"))):
+        newer = Database(path, NEWER_SCHEMA, version=version, steps=STEPS[: version - 1])
+        with newer.read() as connection:
+            assert connection.execute("SELECT * FROM notes").fetchall() == [columns]
+            assert connection.execute("PRAGMA user_version").fetchone() == (version,)
+        newer.close()
+
+
+def test_several_versions_are_made_up_for_at_once(tmp_path):
+    Database(tmp_path / "notes.sqlite3", SCHEMA, version=1).close()
+    newest = Database(tmp_path / "notes.sqlite3", NEWER_SCHEMA, version=3, steps=STEPS)
+    with newest.write() as connection:
+        connection.execute("INSERT INTO notes (text, length) VALUES ('a', 1)")
+    with newest.read() as connection:
+        assert connection.execute("SELECT * FROM notes").fetchall() == [("a", 1, "new")]
+
+
+def test_a_step_that_fails_leaves_the_version_before_it_whole(tmp_path):
+    path = tmp_path / "notes.sqlite3"
+    old = Database(path, SCHEMA, version=1)
+    with old.write() as connection:
+        connection.execute("INSERT INTO notes VALUES ('kept')")
+    half = "DELETE FROM notes;\nINSERT INTO nowhere VALUES (1)"
+    with pytest.raises(Unavailable, match="nowhere"):
+        Database(path, NEWER_SCHEMA, version=3, steps=(STEPS[0], half))
+    again = Database(path, NEWER_SCHEMA, version=3, steps=STEPS)
+    with again.read() as connection:
+        assert connection.execute("SELECT * FROM notes").fetchall() == [("kept", 4, "new")]
+
+
+def test_of_several_who_open_an_old_file_each_step_is_done_by_one(tmp_path):
+    path = tmp_path / "notes.sqlite3"
+    Database(path, SCHEMA, version=1).close()
+    together = threading.Barrier(6)
+
+    def open_it(_number):
+        together.wait()
+        newest = Database(path, NEWER_SCHEMA, version=3, steps=STEPS)
+        newest.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(open_it, range(6)))
+
+
+def test_steps_that_lead_elsewhere_are_a_mistake_of_ours(tmp_path):
+    with pytest.raises(ValueError, match="version 1 to 3"):
+        Database(tmp_path / "notes.sqlite3", NEWER_SCHEMA, version=3, steps=STEPS[:1])
 
 
 def test_a_damaged_file_is_said_to_be_damaged(tmp_path):
