@@ -63,7 +63,7 @@ class Settings(BaseModel):
     )
     render_seconds: float = Field(60.0, ge=1, le=900, description="Longest time one image may take to render.")
     render_memory_bytes: int = Field(
-        2048 * _MEBIBYTE, ge=256 * _MEBIBYTE, description="Most memory one jailed process may take."
+        3072 * _MEBIBYTE, ge=256 * _MEBIBYTE, description="Most memory one jailed process may take."
     )
     render_recycle: int = Field(
         200, ge=1, description="Images after which a jailed process is replaced by a fresh one."
