@@ -25,9 +25,9 @@ OUR_SIDE = "something went wrong on our side"
 class Pace:
     """The seconds that a processor reckons with."""
 
-    lease: float = 30.0
+    lease: float = 10.0
     """An event whose processor has died is given out again after so long."""
-    extend: float = 10.0
+    extend: float = 3.0
     idle: float = 0.02
     """Between two looks into an empty queue: what an upload may wait before it is worked on."""
     trouble: float = 1.0
@@ -50,6 +50,7 @@ class Processor:
         self._stopping = threading.Event()
         self._held: dict[str, Lease] = {}
         self._lock = threading.Lock()
+        self._looking = threading.Lock()
         self._threads = [
             threading.Thread(target=self._take_events, name=f"event-{number}", daemon=True) for number in range(threads)
         ]
@@ -91,17 +92,23 @@ class Processor:
                     log.warning("lease handed back", extra=_subject(lease))
 
     def _take_events(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                leases = self._queue.lease(1, self._pace.lease)
-            except Exception:
-                log.exception("queue does not answer")
-                self._stopping.wait(self._pace.trouble)
-                continue
-            if not leases:
+        while (lease := self._next()) is not None:
+            self._work(lease)
+
+    def _next(self) -> Lease | None:
+        """Wait for an event, one thread at a time: many threads ask an empty queue no more often than one."""
+        with self._looking:
+            while not self._stopping.is_set():
+                try:
+                    leases = self._queue.lease(1, self._pace.lease)
+                except Exception:
+                    log.exception("queue does not answer")
+                    self._stopping.wait(self._pace.trouble)
+                    continue
+                if leases:
+                    return leases[0]
                 self._stopping.wait(self._pace.idle)
-                continue
-            self._work(leases[0])
+        return None
 
     def _work(self, lease: Lease) -> None:
         with self._lock:
