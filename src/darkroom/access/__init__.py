@@ -1,10 +1,11 @@
-"""Port: who is calling and what they may do. A key is shown once; only its hash is kept."""
+"""Ports: who is calling, what they may do and how often. A key is shown once; only its hash is kept."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import hmac
+import math
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
@@ -130,4 +131,51 @@ class Access(Protocol):
 
     def revoke(self, key_id: str) -> bool:
         """Forget a key; ``False`` when there is none of that id."""
+        ...
+
+
+NANOSECONDS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How often something may be done: ``per_second`` on average, ``burst`` times at once after a pause.
+
+    In any ``t`` seconds that is at most ``burst + per_second * t`` times.
+    """
+
+    per_second: float
+    burst: int
+
+    @property
+    def interval(self) -> int:
+        """Nanoseconds from one time to the next, rounded up, so that rounding never allows more."""
+        return math.ceil(NANOSECONDS / self.per_second)
+
+
+def once_more(full_at: int, now: int, rate: Rate) -> tuple[int, int]:
+    """Take one token of a bucket that will be full at ``full_at``; return when it is full again, and the wait.
+
+    All in nanoseconds. With a wait above zero nothing is taken, and ``full_at`` stays. A token bucket needs no more
+    state than this one moment: it is the virtual scheduling form of the generic cell rate algorithm (ITU-T I.371,
+    annex A), where ``full_at`` is the theoretical arrival time.
+    """
+    then = max(full_at, now) + rate.interval
+    wait = then - (now + rate.burst * rate.interval)
+    return (then, 0) if wait <= 0 else (full_at, wait)
+
+
+class Rates(Protocol):
+    """A token bucket for each key, shared by every process of the service on this machine.
+
+    No more is ever allowed than the rates say. It is kept in memory or as good as that: a machine that starts again
+    begins with full buckets. An implementation may have room for a bounded number of keys that call within the same
+    moments; when they are more, some are made to wait too early, but none is allowed too much.
+    """
+
+    def take(self, key_id: str, rate: Rate) -> float:
+        """Count one request of a key if its rate allows it; return 0, or the seconds until it would be allowed.
+
+        A request that is not allowed does not count. Raises ``Unavailable``.
+        """
         ...

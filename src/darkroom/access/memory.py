@@ -1,17 +1,17 @@
-"""The keys in this process only."""
+"""The keys, and how often they call, in this process only."""
 
 from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING
 
-from darkroom.access import Caller, is_secret, key_text, make_key, secret_hash, split_key
+from darkroom.access import NANOSECONDS, Caller, is_secret, key_text, make_key, once_more, secret_hash, split_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from darkroom.access import Key, Scope
+    from darkroom.access import Key, Rate, Scope
 
 
 class MemoryAccess:
@@ -45,3 +45,18 @@ class MemoryAccess:
     def revoke(self, key_id: str) -> bool:
         with self._lock:
             return self._keys.pop(key_id, None) is not None
+
+
+class MemoryRates:
+    """``Rates`` for the threads of one process. ``clock`` returns nanoseconds and never goes back."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._full_at: dict[str, int] = {}
+
+    def take(self, key_id: str, rate: Rate) -> float:
+        with self._lock:
+            full_at, wait = once_more(self._full_at.get(key_id, 0), self._clock(), rate)
+            self._full_at[key_id] = full_at
+        return wait / NANOSECONDS
