@@ -65,9 +65,7 @@ class Settings(BaseModel):
     render_memory_bytes: int = Field(
         3072 * _MEBIBYTE, ge=256 * _MEBIBYTE, description="Most memory one jailed process may take."
     )
-    render_recycle: int = Field(
-        200, ge=1, description="Images after which a jailed process is replaced by a fresh one."
-    )
+    render_recycle: int = Field(1, ge=1, description="Images after which a jailed process is replaced by a fresh one.")
     jail_layers: tuple[str, ...] = Field(
         (), description="Layers of the jail without which the service refuses to start, separated by commas."
     )
