@@ -179,7 +179,8 @@ class Service:
         ``TooLarge``, ``Conflict``, ``StorageFull``.
         """
         self._refuse_at_once(upload, body)
-        image = self._begin(owner, upload, State.PROCESSING, f"{upload.fingerprint} received", idempotency_key)
+        fingerprint = f"{upload.fingerprint} {_digest_of(body)}" if idempotency_key else ""
+        image = self._begin(owner, upload, State.PROCESSING, fingerprint, idempotency_key)
         if image.state is not State.PROCESSING:
             return image
         try:
@@ -596,6 +597,11 @@ def _media_type(claimed: str | None, filename: str) -> str:
         msg = "content_type must be a media type without parameters, such as image/jpeg; or leave it away"
         raise InvalidRequest(msg)
     return f"{kind}/{subtype}"
+
+
+def _digest_of(body: Path) -> str:
+    with body.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _checksum(text: str) -> str:
