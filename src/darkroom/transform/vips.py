@@ -192,7 +192,7 @@ def _reading(found: Format) -> Iterator[None]:
     """Say in a sentence that an original cannot be read; pi-heif raises as its documentation says."""
     try:
         yield
-    except (pyvips.Error, ValueError, EOFError, SyntaxError, RuntimeError, OSError) as error:
+    except (pyvips.Error, ValueError, IndexError, EOFError, SyntaxError, RuntimeError, OSError) as error:
         msg = f"the file begins as {found} does but is damaged or cut off; save the picture anew and upload that"
         raise UnreadableImage(msg) from error
 
@@ -212,7 +212,10 @@ def _open(content: bytes) -> _Opened:
         Format.HEIC: _open_heic,
     }
     with _reading(found):
-        return openers[found](content)
+        opened = openers[found](content)
+        if min(opened.stored) < 1:
+            raise ValueError(opened.stored)
+        return opened
 
 
 def _open_jpeg(content: bytes) -> _Opened:
