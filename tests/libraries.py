@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from darkroom import names
-from darkroom.model import Exif, Facts, Format, Image, Orientation, Query, Source, State, Variant
+from darkroom.model import Exif, Facts, Format, Image, Orientation, Query, Shelved, Source, State, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,6 +93,8 @@ def full_image() -> Image:
         promised_sha256="ab" * 32,
         facts=dataclasses.replace(bare.facts, exif=exif),
         variants=(variant,),
+        objects=(Shelved(name="small.avif", checksum="q83vEjRWeJCrze8SNFZ4kA"), Shelved(name="small.jpg")),
+        asked_at=FIRST + timedelta(days=1),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime  # noqa: TC003 # the types of values are read at run time, by tests that draw any value
 from enum import StrEnum
 
 
@@ -105,6 +105,17 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shelved:
+    """One object made of an image: its name under the image's asset prefix, and what its bytes are.
+
+    Without a checksum (``ledger.py``) it may be there or not, with any bytes; with one it is there, with these.
+    """
+
+    name: str
+    checksum: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exif:
     """What the camera said of the moment. Never a place: location is not read at all."""
 
@@ -167,6 +178,10 @@ class Image:
     """What lies under the original's key is a kept variant, put there to be worked on because the original is gone."""
     facts: Facts | None = None
     variants: tuple[Variant, ...] = ()
+    objects: tuple[Shelved, ...] = ()
+    """The ledger: no object is made of the image whose name is not in here before. A tombstone keeps it."""
+    asked_at: datetime | None = None
+    """When its variants were last asked for anew; ``None``: at its upload."""
     error: Failure | None = None
     deleted_at: datetime | None = None
 

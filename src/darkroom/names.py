@@ -105,7 +105,12 @@ def asset_prefix(image_id: str) -> str:
 
 def asset_key(image_id: str, variant: str, extension: str) -> str:
     """Return the object key of a variant, which is its public path without the leading slash."""
-    return f"i/{image_id}/{variant}.{extension}"
+    return asset_prefix(image_id) + slot_name(variant, extension)
+
+
+def slot_name(variant: str, extension: str) -> str:
+    """Return what the object of a variant is called under its image's prefix."""
+    return f"{variant}.{extension}"
 
 
 def default_key(variant: str, extension: str) -> str:

@@ -1,7 +1,7 @@
 """An image as a plain document of JSON's own types and back, exactly. Pure; every database keeps these.
 
-A member that is ``None``, false or empty is left out, and a variant is a row of values, whose key is told from the
-image's prefix on: that keeps a typical document at one kilobyte instead of one and a half.
+A member that is ``None``, false or empty is left out, and variants and objects are rows of values, their keys told from
+the image's prefix on: that keeps a typical document at one kilobyte instead of one and a half.
 
 A release reads the documents of earlier ones (what is not there has its default) and passes over members it does not
 know, so a new member does not raise ``FORMAT``; a change of meaning does, and an earlier release then refuses the
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkroom import names
 from darkroom.errors import Unavailable
-from darkroom.model import Exif, Facts, Failure, Format, Image, Original, Source, State, Variant
+from darkroom.model import Exif, Facts, Failure, Format, Image, Original, Shelved, Source, State, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,6 +46,8 @@ def to_document(image: Image) -> dict[str, Any]:
             "from_rendition": image.from_rendition,
             "facts": None if image.facts is None else _facts_to(image.facts),
             "variants": [_variant_to(variant, names.asset_prefix(image.id)) for variant in image.variants],
+            "objects": [_object_to(one) for one in image.objects],
+            "asked_at": None if image.asked_at is None else image.asked_at.isoformat(),
             "error": None if image.error is None else {"code": image.error.code, "detail": image.error.detail},
             "deleted_at": None if image.deleted_at is None else image.deleted_at.isoformat(),
         }
@@ -69,7 +71,7 @@ def from_document(document: Mapping[str, Any]) -> Image:
 
 def _image_from(document: Mapping[str, Any]) -> Image:
     facts, error = document.get("facts"), document.get("error")
-    focus, deleted_at = document.get("focus"), document.get("deleted_at")
+    focus, asked_at, deleted_at = document.get("focus"), document.get("asked_at"), document.get("deleted_at")
     return Image(
         id=document["id"],
         owner=document["owner"],
@@ -89,6 +91,8 @@ def _image_from(document: Mapping[str, Any]) -> Image:
         from_rendition=document.get("from_rendition", False),
         facts=None if facts is None else _facts_from(facts),
         variants=tuple(_variant_from(row, names.asset_prefix(document["id"])) for row in document.get("variants", ())),
+        objects=tuple(_object_from(row) for row in document.get("objects", ())),
+        asked_at=None if asked_at is None else datetime.fromisoformat(asked_at),
         error=None if error is None else Failure(code=error["code"], detail=error["detail"]),
         deleted_at=None if deleted_at is None else datetime.fromisoformat(deleted_at),
     )
@@ -161,6 +165,14 @@ def _variant_from(row: Sequence[Any], prefix: str) -> Variant:
         bytes=row[4],
         key=f"{prefix}{key.removeprefix('./')}" if key.startswith("./") else key.removeprefix("/"),
     )
+
+
+def _object_to(one: Shelved) -> list[str]:
+    return [one.name] if one.checksum is None else [one.name, one.checksum]
+
+
+def _object_from(row: Sequence[str]) -> Shelved:
+    return Shelved(name=row[0], checksum=row[1] if len(row) > 1 else None)
 
 
 def _sparse(members: dict[str, Any]) -> dict[str, Any]:
