@@ -24,7 +24,7 @@ STOP_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Served:
-    """A running server. ``key`` is the admin key it printed, ``None`` without keys; ``said`` is its output, a file."""
+    """A running server. ``key`` is the admin key it printed, if any; ``said`` is the file of its output."""
 
     url: str
     data: Path
@@ -46,15 +46,27 @@ def clean_environment(**settings: str) -> dict[str, str]:
     return kept | {f"DARKROOM_{name.upper()}": value for name, value in settings.items()}
 
 
+def command(folder: Path, port: int, *, keys: bool) -> list[str]:
+    """Return how a server on ``folder``/data is started."""
+    given = [sys.executable, "-m", "darkroom", "serve", "--port", str(port), "--data", str(folder / "data")]
+    return given if keys else [*given, "--no-keys"]
+
+
 @contextmanager
-def serving(folder: Path, *, keys: bool = False, port: int | None = None, **settings: str) -> Iterator[Served]:
-    """Run a server on ``folder``/data until the end of the ``with``; ``settings`` as for ``clean_environment``."""
+def serving(
+    folder: Path, *, keys: bool = False, port: int | None = None, through: tuple[str, ...] = (), **settings: str
+) -> Iterator[Served]:
+    """Run a server on ``folder``/data until the end of the ``with``; ``settings`` as for ``clean_environment``.
+
+    ``through`` are words to put in front of the command, such as ``nohup``. The log has what earlier servers on
+    ``folder`` said, too.
+    """
     port = port or free_port()
     said = folder / "server.log"
-    command = [sys.executable, "-m", "darkroom", "serve", "--port", str(port), "--data", str(folder / "data")]
+    began_at = said.stat().st_size if said.exists() else 0
     with said.open("ab") as output:
         process = subprocess.Popen(
-            command if keys else [*command, "--no-keys"],
+            [*through, *command(folder, port, keys=keys)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -64,8 +76,9 @@ def serving(folder: Path, *, keys: bool = False, port: int | None = None, **sett
         )
     try:
         url = f"http://127.0.0.1:{port}"
-        _wait_until_healthy(process, url, said)
-        yield Served(url=url, data=folder / "data", process=process, said=said, key=_key_in(said) if keys else None)
+        greeting = _wait_until_healthy(process, url, said, began_at)
+        key = _key_in(greeting) if keys else None
+        yield Served(url=url, data=folder / "data", process=process, said=said, key=key)
     finally:
         stop(process)
 
@@ -80,21 +93,40 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _wait_until_healthy(process: subprocess.Popen[bytes], url: str, said: Path) -> None:
+def _wait_until_healthy(process: subprocess.Popen[bytes], url: str, said: Path, began_at: int) -> str:
+    """Return what the server has said by the time it answers, from ``began_at`` on."""
     deadline = time.monotonic() + START_SECONDS
     with httpx.Client(trust_env=False) as client:
         while process.poll() is None and time.monotonic() < deadline:
+            text = said.read_bytes()[began_at:].decode()
             try:
-                if client.get(f"{url}/healthz").status_code == 200:
-                    return
+                # What answers before the greeting is what is left of an earlier server on this port.
+                if "Darkroom serves" in text and client.get(f"{url}/healthz").status_code == 200:
+                    return text
             except httpx.TransportError:
                 pass
             time.sleep(0.05)
     pytest.fail(f"the server did not start (exit status {process.poll()}):\n{said.read_text()}")
 
 
-def _key_in(said: Path) -> str:
-    return next(word for word in said.read_text().split() if word.startswith("dk_"))
+def refusal(folder: Path, *, keys: bool = True, port: int | None = None, **settings: str) -> str:
+    """Start a server that must refuse to start, and return the one sentence it says, on standard error."""
+    done = subprocess.run(
+        command(folder, port or free_port(), keys=keys),
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=clean_environment(**settings),
+        timeout=START_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 1, done
+    assert done.stdout == "", "it greeted, and then it refused"
+    return done.stderr
+
+
+def _key_in(said: str) -> str | None:
+    return next((word for word in said.split() if word.startswith("dk_")), None)
 
 
 @pytest.fixture(scope="session")

@@ -51,6 +51,7 @@ ORPHAN_SECONDS = 0.5
 RESTART_SECONDS = 1.0
 HEADER_SECONDS = 15
 HEADER_BYTES = 64 * 1024
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 PRIVATE = 0o077
 """Nobody else on the machine reads what the service writes."""
 
@@ -82,6 +83,8 @@ def serve(settings: Settings) -> int:
         log.debug("HTTP workers had died")  # some time or other; it is the server's way to say so
     finally:
         processor.stop()
+        for number in SIGNALS:  # one more is too late, and must not be what this process ends by
+            signal.signal(number, signal.SIG_IGN)
     return 0 if told.is_set() else 1
 
 
@@ -112,18 +115,21 @@ def _obey_signals(server: MPServer, processor: Supervised) -> threading.Event:
         processor.may_end()
         server.signal_handler_interrupt()  # type: ignore[no-untyped-call]  # the library's part
 
-    signals = [signal.SIGTERM, signal.SIGINT]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signals.append(signal.SIGHUP)
+    handlers = {number: stop for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN}
 
     def obey() -> None:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        for number in signals:
-            signal.signal(number, stop)
+        for number in SIGNALS:
+            signal.signal(number, handlers.get(number, signal.SIG_IGN))
 
     obey()
     server.on_startup(obey)  # once more, because the server has set its own by then
+    os.register_at_fork(after_in_child=_obey_no_longer)
     return told
+
+
+def _obey_no_longer() -> None:
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Supervised:
@@ -220,8 +226,6 @@ def http_worker() -> ASGIApp:
 def _become_child() -> None:
     """Be out of reach of the terminal, and end when the process that started this one is gone, however it ended."""
     os.setsid()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
     assert parent is not None
 
