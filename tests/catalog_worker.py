@@ -1,4 +1,4 @@
-"""A process that works on a catalog file, for tests that need real ones: ``catalog_worker.py FILE tag|claim NAME``.
+"""A process that works on a catalog file, for tests that need real ones: ``catalog_worker.py FILE WORK NAME``.
 
 It opens the catalog, says ``open``, begins when it is sent a line, and prints what came of it.
 """
@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import libraries
+from darkroom.catalog import Claim
+from darkroom.catalog.quotas import Quota
 from darkroom.catalog.sqlite import SqliteCatalog
-from darkroom.errors import VersionMoved
+from darkroom.errors import OverQuota, VersionMoved
+from darkroom.model import State
 
 TAGS_EACH = 25
 CLAIMS = 25
+FILLED = 60
+NAMES = ("one", "two", "three", "four")
+ROOM = Quota(images=1000, bytes=35_000, open_tickets=30)
 
 
 def tag(catalog: SqliteCatalog, name: str) -> None:
@@ -35,13 +41,30 @@ def tag(catalog: SqliteCatalog, name: str) -> None:
 
 
 def claim(catalog: SqliteCatalog, name: str) -> None:
-    """Claim some names for an id that ends in this name, and print whose each one is."""
-    now = datetime(2026, 1, 1, tzinfo=UTC)
+    """Claim some names, each for an image of this worker's own, and print whose each one is."""
     for number in range(CLAIMS):
-        winner = catalog.claim(
-            "local", f"key {number}", image_id=name, fingerprint="same", now=now, until=now + timedelta(hours=1)
-        )
-        sys.stdout.write(winner + "\n")
+        mine = libraries.image(numbered(name, number), title=name)
+        until = mine.uploaded_at + timedelta(hours=1)
+        winner = catalog.create(mine, claim=Claim(name=f"key {number}", fingerprint="same", until=until))
+        sys.stdout.write(f"{winner.title}\n")
+
+
+def fill(catalog: SqliteCatalog, name: str) -> None:
+    """Create as many images as there is room for, a third of them by ticket, and print what was let in."""
+    let_in = {State.AWAITING: 0, State.PROCESSING: 0}
+    for number in range(FILLED):
+        state = State.AWAITING if number % 3 == 0 else State.PROCESSING
+        try:
+            catalog.create(libraries.image(numbered(name, number), state=state, promised_bytes=500), within=ROOM)
+        except OverQuota:
+            continue
+        let_in[state] += 1
+    sys.stdout.write(f"{let_in[State.AWAITING]} {let_in[State.PROCESSING]}\n")
+
+
+def numbered(name: str, number: int) -> int:
+    """Return a number for an image that no worker of another name takes."""
+    return 10 * number + NAMES.index(name)
 
 
 if __name__ == "__main__":
@@ -49,4 +72,4 @@ if __name__ == "__main__":
     sys.stdout.write("open\n")
     sys.stdout.flush()
     sys.stdin.readline()
-    {"tag": tag, "claim": claim}[sys.argv[2]](opened, sys.argv[3])
+    {"tag": tag, "claim": claim, "fill": fill}[sys.argv[2]](opened, sys.argv[3])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from darkroom import names
-from darkroom.model import Exif, Facts, Format, Image, Orientation, Query, Shelved, Source, State, Variant
+from darkroom.model import Exif, Facts, Format, Image, Orientation, Original, Query, Shelved, Source, State, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -129,6 +129,19 @@ def found_by(query: Query, images: Iterable[Image]) -> list[Image]:
     return sorted((one for one in images if _asked_for(query, one)), key=lambda one: one.id, reverse=True)
 
 
+def counted(owner: str, tickets_since: datetime, images: Iterable[Image]) -> tuple[int, int, int]:
+    """Return how many images the owner has, what they take in bytes, and how many tickets are open."""
+    living = [one for one in images if one.owner == owner and one.state is not State.DELETED]
+    total = 0
+    for one in living:
+        if one.original is Original.KEPT:
+            total += one.facts.source.bytes if one.facts else one.promised_bytes
+        for each in one.variants:
+            total += each.bytes
+    awaiting = [one for one in living if one.state is State.AWAITING and one.uploaded_at >= tickets_since]
+    return len(living), total, len(awaiting)
+
+
 def _asked_for(query: Query, one: Image) -> bool:
     source = None if one.facts is None else one.facts.source
     checks = [
@@ -184,6 +197,10 @@ NEWEST = 40
 _LIVING = tuple(state for state in State if state is not State.DELETED)
 
 
+def _variant(length: int) -> Variant:
+    return Variant(name="small", format=Format.AVIF, width=3, height=2, bytes=length, key=f"made/{length}.avif")
+
+
 def _some(values: tuple[Any, ...], most: int, *, least: int = 0) -> st.SearchStrategy[tuple[Any, ...]]:
     return st.lists(st.sampled_from(values), min_size=least, max_size=most, unique=True).map(tuple)
 
@@ -208,6 +225,9 @@ _MEMBERS = st.fixed_dictionaries(
         "length": st.sampled_from(LENGTHS),
         "sha256": st.sampled_from(CHECKSUMS),
         "promised_sha256": _perhaps(CHECKSUMS),
+        "promised_bytes": st.sampled_from(LENGTHS),
+        "original": st.sampled_from(tuple(Original)),
+        "variants": st.lists(st.sampled_from(SIDES), max_size=2).map(lambda lengths: tuple(map(_variant, lengths))),
     }
 )
 

@@ -13,9 +13,11 @@ PORTS = {
         f"darkroom.{port}"
         for port in ("bucket", "uploads", "events", "transform", "access", "catalog", "edge", "figures")
     ),
+    "darkroom.ledger",
     "darkroom.transform.recipes",
     "darkroom.transform.plan",
     "darkroom.transform.sniff",
+    "darkroom.catalog.quotas",
     "darkroom.catalog.terms",
     "darkroom.catalog.documents",
     "darkroom.catalog.cursors",

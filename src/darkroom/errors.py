@@ -1,4 +1,4 @@
-"""One class per different reaction a caller can have; each has a stable code. Status codes live in ``http/problems.py``.
+"""One class per reaction a caller can have; each has a stable code. Status codes live in ``http/problems.py``.
 
 ``Refused`` and what is under it are permanent: the same request will fail again, and its detail is a sentence that
 says what to do. ``Unavailable`` is transient: the same request may succeed later.
@@ -117,6 +117,12 @@ class RateLimited(Unavailable):
     """Too many requests for this key or too much work queued."""
 
     code = "rate-limited"
+
+
+class OverQuota(Unavailable):
+    """The owner has as much as it may have: waiting alone seldom helps, deleting does."""
+
+    code = "over-quota"
 
 
 class TooSlow(Unavailable):

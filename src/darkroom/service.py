@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from darkroom import figures as f
 from darkroom import names
+from darkroom.catalog import Claim
+from darkroom.catalog.quotas import Quota
 from darkroom.errors import (
     AlreadyExists,
     InvalidRequest,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     from darkroom.bucket import Bucket, Stat
     from darkroom.catalog import Catalog
+    from darkroom.catalog.quotas import Usage
     from darkroom.edge import Purges
     from darkroom.events import Event, Queue
     from darkroom.figures import Figures
@@ -66,6 +69,7 @@ class Rules:
     max_post_bytes: int = 4 * 1024 * 1024
     max_tags: int = 50
     ticket_life: timedelta = timedelta(minutes=15)
+    quota: Quota = Quota()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +164,8 @@ class Service:
     def open_upload(self, owner: str, upload: Upload, *, idempotency_key: str | None = None) -> tuple[Image, Ticket]:
         """Begin an upload by ticket: return the awaiting image and permission to put exactly its bytes.
 
-        The same key and request give the same answer. Raises ``Conflict`` for a key used for another request.
+        The same key and request give the same answer. Raises ``Conflict`` for a key used for another request,
+        ``OverQuota``.
         """
         image = self._begin(owner, upload, State.AWAITING, upload.fingerprint, idempotency_key)
         promise = Promise(
@@ -176,7 +181,7 @@ class Service:
         """Take a small file that is here already (``body`` is taken over) and return its image, being processed.
 
         What is no image is refused at once: raises ``UnsupportedFormat``, ``UnreadableImage``, ``TooManyPixels``,
-        ``TooLarge``, ``Conflict``, ``StorageFull``.
+        ``TooLarge``, ``Conflict``, ``OverQuota``, ``StorageFull``.
         """
         self._refuse_at_once(upload, body)
         fingerprint = f"{upload.fingerprint} {_digest_of(body)}" if idempotency_key else ""
@@ -215,10 +220,6 @@ class Service:
     def _begin(self, owner: str, upload: Upload, state: State, fingerprint: str, idempotency_key: str | None) -> Image:
         now = self.clock()
         image_id = names.new_id(now, self.randomness(names.RANDOM_BYTES))
-        if idempotency_key is not None:
-            image_id = self.catalog.claim(
-                owner, idempotency_key, image_id=image_id, fingerprint=fingerprint, now=now, until=now + CLAIM_LIFE
-            )
         image = Image(
             id=image_id,
             owner=owner,
@@ -231,11 +232,19 @@ class Service:
             promised_bytes=upload.bytes,
             promised_sha256=upload.sha256,
         )
-        try:
-            self.catalog.create(image)
-        except AlreadyExists:
-            return self.image(owner, image_id)
-        return image
+        claim = None
+        if idempotency_key is not None:
+            claim = Claim(name=idempotency_key, fingerprint=fingerprint, until=now + CLAIM_LIFE)
+        quota = self.rules.quota
+        known = self.catalog.create(image, within=None if quota.unlimited else quota, claim=claim)
+        if known.state is State.DELETED:
+            msg = "the image that this Idempotency-Key stands for was deleted; send a new key for a new image"
+            raise NotFound(msg)
+        return known
+
+    def usage(self, owner: str) -> Usage:
+        """Return what an owner has."""
+        return self.catalog.usage(owner, tickets_since=self.clock() - self.rules.ticket_life)
 
     # ------------------------------------------------------------------ look, change, remove
 

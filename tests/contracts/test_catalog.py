@@ -18,13 +18,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog_worker import CLAIMS, TAGS_EACH
-from darkroom.catalog import GET_MANY_MAX, WORK_PER_PAGE
+from catalog_worker import CLAIMS, NAMES, TAGS_EACH
+from darkroom.catalog import GET_MANY_MAX, WORK_PER_PAGE, Claim
 from darkroom.catalog.memory import MemoryCatalog
+from darkroom.catalog.quotas import Quota
 from darkroom.catalog.sqlite import SqliteCatalog
-from darkroom.errors import AlreadyExists, Conflict, InvalidRequest, NotFound, VersionMoved
-from darkroom.model import Format, Orientation, Query, State
-from libraries import everything, found_by, full_image, image, images, libraries, pages, queries, tombstone
+from darkroom.errors import AlreadyExists, Conflict, InvalidRequest, NotFound, OverQuota, VersionMoved
+from darkroom.model import Format, Orientation, Original, Query, State, Variant
+from libraries import (
+    FIRST,
+    OWNERS,
+    counted,
+    everything,
+    found_by,
+    full_image,
+    image,
+    images,
+    libraries,
+    pages,
+    queries,
+    tombstone,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -253,63 +267,251 @@ def test_a_search_sees_an_image_before_or_after_a_change_never_between(catalog: 
 
 def claim(
     catalog: Catalog,
-    image_id: str,
+    number: int,
     *,
     owner: str = "local",
     name: str = "key",
     fingerprint: str = "same",
-    after: float = 0.0,
-) -> str:
-    """Claim at ``after`` seconds, for a minute."""
-    now = NOW + timedelta(seconds=after)
-    return catalog.claim(
-        owner, name, image_id=image_id, fingerprint=fingerprint, now=now, until=now + timedelta(seconds=60)
-    )
+    after: float | None = None,
+) -> int:
+    """Create image ``number`` with a claim for a minute, ``after`` seconds or as many as its number; tell which is."""
+    mine = image(number, owner=owner)
+    if after is not None:
+        mine = dataclasses.replace(mine, uploaded_at=FIRST + timedelta(seconds=after))
+    until = mine.uploaded_at + timedelta(seconds=60)
+    given = catalog.create(mine, claim=Claim(name=name, fingerprint=fingerprint, until=until))
+    assert catalog.get(given.id) == given
+    return int(given.filename.removeprefix("IMG_").removesuffix(".jpg"))
 
 
-def test_the_first_claim_wins_and_everybody_else_is_told(catalog: Catalog) -> None:
-    assert claim(catalog, "first") == "first"
-    assert claim(catalog, "second", after=1) == "first"
-    assert claim(catalog, "first", after=2) == "first"
+def test_the_first_claim_wins_and_everybody_else_is_given_its_image(catalog: Catalog) -> None:
+    assert claim(catalog, 0) == 0
+    assert claim(catalog, 1) == 0
+    assert claim(catalog, 2) == 0
+    assert numbers_found(catalog) == [0]
+
+
+def test_who_claims_later_is_given_the_image_as_it_is_now(catalog: Catalog) -> None:
+    claim(catalog, 0)
+    stored = catalog.replace(image(0, title="changed"), version=1)
+    assert catalog.create(image(1), claim=Claim(name="key", fingerprint="same", until=NOW)) == stored
+    dead = catalog.replace(tombstone(image(0)), version=2)
+    assert catalog.create(image(1), claim=Claim(name="key", fingerprint="same", until=NOW)) == dead
+    assert catalog.get(image(1).id) is None
 
 
 def test_claims_are_by_name_and_owner(catalog: Catalog) -> None:
-    assert claim(catalog, "first") == "first"
-    assert claim(catalog, "second", name="Key") == "second"
-    assert claim(catalog, "third", owner="anna") == "third"
-    assert claim(catalog, "fourth", name="“key”\x00'") == "fourth"
+    assert claim(catalog, 0) == 0
+    assert claim(catalog, 1, name="Key") == 1
+    assert claim(catalog, 2, owner="anna") == 2
+    assert claim(catalog, 3, name="“key”\x00'") == 3
 
 
 def test_a_claim_for_another_request_is_a_conflict(catalog: Catalog) -> None:
-    claim(catalog, "first")
+    claim(catalog, 0)
     with pytest.raises(Conflict):
-        claim(catalog, "second", fingerprint="another")
-    assert claim(catalog, "third") == "first"
+        claim(catalog, 1, fingerprint="another")
+    assert claim(catalog, 2) == 0
+    assert numbers_found(catalog) == [0]
 
 
 def test_a_name_is_free_again_when_its_time_has_passed(catalog: Catalog) -> None:
-    claim(catalog, "first")
-    assert claim(catalog, "second", after=59.999) == "first"
-    assert claim(catalog, "third", after=60, fingerprint="another") == "third"
-    assert claim(catalog, "fourth", after=61, fingerprint="another") == "third"
+    claim(catalog, 0)
+    assert claim(catalog, 1, after=59.999) == 0
+    assert claim(catalog, 60, fingerprint="another") == 60
+    assert claim(catalog, 61, fingerprint="another") == 60
+
+
+def test_a_name_is_free_again_when_its_image_is_forgotten(catalog: Catalog) -> None:
+    claim(catalog, 0)
+    catalog.forget(image(0).id)
+    assert claim(catalog, 1, fingerprint="another") == 1
+    assert claim(catalog, 2, fingerprint="another") == 1
 
 
 def test_claims_that_have_run_out_do_not_stand_in_the_way(catalog: Catalog) -> None:
     for number in range(30):
-        claim(catalog, f"old {number}", name=f"key {number}")
+        claim(catalog, number, name=f"key {number}")
     for number in range(30):
-        assert claim(catalog, f"new {number}", name=f"key {number}", after=100) == f"new {number}"
+        assert claim(catalog, number + 100, name=f"key {number}") == number + 100
+
+
+def test_an_id_that_is_taken_is_not_claimed(catalog: Catalog) -> None:
+    catalog.create(image(0))
+    with pytest.raises(AlreadyExists):
+        claim(catalog, 0)
+    assert claim(catalog, 1, fingerprint="another") == 1
 
 
 def test_of_many_who_claim_a_name_one_wins(catalog: Catalog) -> None:
     together = threading.Barrier(8)
 
-    def try_to(number: int) -> str:
+    def try_to(number: int) -> int:
         together.wait()
-        return claim(catalog, f"by {number}")
+        return claim(catalog, number)
 
     with ThreadPoolExecutor(8) as pool:
-        assert len(set(pool.map(try_to, range(8)))) == 1
+        winners = set(pool.map(try_to, range(8)))
+    assert len(winners) == 1
+    assert numbers_found(catalog) == list(winners)
+
+
+# ------------------------------------------------------------------ usage and quotas
+
+
+def usage(catalog: Catalog, owner: str = "local", *, tickets_since: datetime = FIRST) -> tuple[int, int, int]:
+    used = catalog.usage(owner, tickets_since=tickets_since)
+    return used.images, used.bytes, used.open_tickets
+
+
+def sized(number: int, length: int, **members: Any) -> Image:
+    """Return image ``number``, an upload by the small door of so many bytes unless ``members`` say otherwise."""
+    given: dict[str, Any] = {"state": State.PROCESSING, "promised_bytes": length}
+    return image(number, **given | members)
+
+
+def variant(length: int) -> Variant:
+    return Variant(name="small", format=Format.AVIF, width=3, height=2, bytes=length, key="k")
+
+
+def test_an_owner_without_images_has_nothing(catalog: Catalog) -> None:
+    assert usage(catalog) == (0, 0, 0)
+    assert usage(catalog, "nobody") == (0, 0, 0)
+
+
+def test_an_image_counts_from_its_beginning_to_its_end(catalog: Catalog) -> None:
+    catalog.create(sized(0, 100, state=State.AWAITING))
+    assert usage(catalog) == (1, 100, 1)
+    ready = image(0, length=101, variants=(variant(30), variant(12)))
+    catalog.replace(ready, version=1)
+    assert usage(catalog) == (1, 143, 0)
+    catalog.replace(dataclasses.replace(ready, original=Original.DELETED), version=2)
+    assert usage(catalog) == (1, 42, 0)
+    catalog.replace(dataclasses.replace(ready, original=Original.DELETED, variants=(variant(50),)), version=3)
+    assert usage(catalog) == (1, 50, 0)
+    catalog.replace(tombstone(ready), version=4)
+    assert usage(catalog) == (0, 0, 0)
+    catalog.forget(ready.id)
+    assert usage(catalog) == (0, 0, 0)
+
+
+def test_an_image_that_failed_counts_as_long_as_its_original_is_kept(catalog: Catalog) -> None:
+    catalog.create(sized(0, 100))
+    catalog.replace(sized(0, 100, state=State.FAILED), version=1)
+    assert usage(catalog) == (1, 100, 0)
+    catalog.replace(sized(0, 100, state=State.FAILED, original=Original.DELETED), version=2)
+    assert usage(catalog) == (1, 0, 0)
+
+
+def test_a_ticket_is_open_until_it_expires(catalog: Catalog) -> None:
+    for number in range(5):
+        catalog.create(sized(number, 10, state=State.AWAITING))
+    assert usage(catalog, tickets_since=image(2).uploaded_at) == (5, 50, 3)
+    assert usage(catalog, tickets_since=image(5).uploaded_at) == (5, 50, 0)
+    assert usage(catalog, tickets_since=datetime(1, 1, 1, tzinfo=UTC)) == (5, 50, 5)
+
+
+def test_what_is_refused_counts_nothing(catalog: Catalog) -> None:
+    catalog.create(sized(0, 100))
+    with pytest.raises(AlreadyExists):
+        catalog.create(sized(0, 7))
+    with pytest.raises(VersionMoved):
+        catalog.replace(sized(0, 7), version=9)
+    with pytest.raises(NotFound):
+        catalog.replace(sized(1, 7), version=1)
+    with pytest.raises(OverQuota):
+        catalog.create(sized(1, 7), within=Quota(images=1))
+    catalog.forget(image(5).id)
+    assert usage(catalog) == (1, 100, 0)
+
+
+@pytest.mark.parametrize(
+    ("quota", "let_in", "named"),
+    [
+        (Quota(images=3), [0, 1, 2], "3 images of 3"),
+        (Quota(bytes=299), [0, 1], "200 of 299 bytes"),
+        (Quota(bytes=300), [0, 1, 2], "300 of 300 bytes"),
+        (Quota(open_tickets=2), [0, 1, 4, 5], "2 open uploads of 2"),
+        (Quota(images=4, bytes=400, open_tickets=4), [0, 1, 2, 3], "4 images of 4"),
+        (Quota(), [0, 1, 2, 3, 4, 5], ""),
+    ],
+)
+def test_a_quota_lets_in_what_there_is_room_for(catalog: Catalog, quota: Quota, let_in: list[int], named: str) -> None:
+    catalog.create(sized(9, 1000, owner="anna", state=State.AWAITING))
+    refusals = []
+    for number in range(6):
+        state = State.AWAITING if number < 4 else State.PROCESSING
+        try:
+            catalog.create(sized(number, 100, state=state), within=quota)
+        except OverQuota as error:
+            refusals.append(error.detail)
+    assert numbers_found(catalog, states=()) == let_in[::-1]
+    assert all(named in detail for detail in refusals)
+    assert len(refusals) == 6 - len(let_in)
+
+
+def test_there_is_room_again_after_a_delete(catalog: Catalog) -> None:
+    quota = Quota(images=1, bytes=100, open_tickets=1)
+    catalog.create(sized(0, 100, state=State.AWAITING), within=quota)
+    with pytest.raises(OverQuota):
+        catalog.create(sized(1, 100, state=State.AWAITING), within=quota)
+    catalog.replace(tombstone(image(0)), version=1)
+    catalog.create(sized(1, 100, state=State.AWAITING), within=quota)
+    catalog.forget(image(1).id)
+    catalog.create(sized(2, 100, state=State.AWAITING), within=quota)
+
+
+def test_tickets_that_have_expired_are_not_in_the_way(catalog: Catalog) -> None:
+    quota = Quota(open_tickets=2, ticket_life=timedelta(seconds=10))
+    for number in (0, 1):
+        catalog.create(sized(number, 1, state=State.AWAITING), within=quota)
+    with pytest.raises(OverQuota):
+        catalog.create(sized(10, 1, state=State.AWAITING), within=quota)
+    catalog.create(sized(11, 1, state=State.AWAITING), within=quota)
+
+
+def test_who_repeats_a_request_is_answered_though_there_is_no_room(catalog: Catalog) -> None:
+    quota = Quota(images=1)
+    held = Claim(name="key", fingerprint="same", until=NOW)
+    first = catalog.create(image(0), within=quota, claim=held)
+    assert catalog.create(image(1), within=quota, claim=held) == first
+
+
+def test_a_name_is_not_bound_by_a_request_that_found_no_room(catalog: Catalog) -> None:
+    catalog.create(image(0))
+    for number in (1, 2):
+        with pytest.raises(OverQuota):
+            catalog.create(
+                image(number), within=Quota(images=1), claim=Claim(name="key", fingerprint="same", until=NOW)
+            )
+    assert claim(catalog, 3, fingerprint="another") == 3
+
+
+def test_of_many_threads_no_more_get_in_than_there_is_room_for(catalog: Catalog) -> None:
+    def create(number: int) -> bool:
+        try:
+            catalog.create(sized(number, 100, state=State.AWAITING), within=Quota(bytes=1250))
+        except OverQuota:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(create, range(40))).count(True) == 12
+    assert usage(catalog) == (12, 1200, 12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@at_random
+@given(data=st.data(), library=libraries(at_most=8))
+def test_usage_is_what_counting_all_images_gives(kind: str, data: st.DataObject, library: list[Image]) -> None:
+    with opened(kind) as catalog:
+        now = {one.id: catalog.create(one) for one in library}
+        for number in data.draw(st.lists(st.integers(0, 40), max_size=6), label="touched"):
+            how = data.draw(st.sampled_from(("edit", "edit", "delete", "forget")))
+            change(catalog, now, data.draw(images(number)), how)
+        for owner in OWNERS:
+            for moment in (FIRST, FIRST + timedelta(seconds=20)):
+                assert usage(catalog, owner, tickets_since=moment) == counted(owner, moment, now.values())
 
 
 # ------------------------------------------------------------------ search: each criterion
@@ -616,8 +818,8 @@ def test_a_catalog_that_works_says_so(catalog: Catalog) -> None:
 
 
 @contextmanager
-def two_processes(path: Path, work: str) -> Iterator[tuple[subprocess.Popen[str], ...]]:
-    """Start two at once on one file, and give them as they begin."""
+def processes(path: Path, work: str, count: int = 2) -> Iterator[tuple[subprocess.Popen[str], ...]]:
+    """Start some at once on one file, and give them as they begin."""
     workers = tuple(
         subprocess.Popen(
             [sys.executable, str(WORKER), str(path), work, name],
@@ -625,7 +827,7 @@ def two_processes(path: Path, work: str) -> Iterator[tuple[subprocess.Popen[str]
             stdout=subprocess.PIPE,
             text=True,
         )
-        for name in ("one", "two")
+        for name in NAMES[:count]
     )
     try:
         for worker in workers:
@@ -638,16 +840,21 @@ def two_processes(path: Path, work: str) -> Iterator[tuple[subprocess.Popen[str]
             worker.communicate()
 
 
+def told_by(workers: tuple[subprocess.Popen[str], ...]) -> list[list[str]]:
+    """Let them begin and return the words that each has printed."""
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("\n")
+        worker.stdin.flush()
+    return [worker.communicate(timeout=60)[0].split() for worker in workers]
+
+
 def test_no_edit_is_lost_between_processes(tmp_path: Path) -> None:
     path = tmp_path / "catalog.sqlite"
     catalog = SqliteCatalog(path)
     catalog.create(image(0))
-    with two_processes(path, "tag") as workers:
-        for worker in workers:
-            assert worker.stdin is not None
-            worker.stdin.write("\n")
-            worker.stdin.flush()
-        assert [worker.communicate(timeout=60)[0] for worker in workers] == ["done\n"] * 2
+    with processes(path, "tag") as workers:
+        assert told_by(workers) == [["done"]] * 2
     last = catalog.get(image(0).id)
     assert last is not None
     assert set(last.tags) == {f"{name} {number}" for name in ("one", "two") for number in range(TAGS_EACH)}
@@ -657,11 +864,22 @@ def test_no_edit_is_lost_between_processes(tmp_path: Path) -> None:
 
 def test_of_two_processes_that_claim_a_name_one_wins(tmp_path: Path) -> None:
     path = tmp_path / "catalog.sqlite"
-    with two_processes(path, "claim") as workers:
-        for worker in workers:
-            assert worker.stdin is not None
-            worker.stdin.write("\n")
-            worker.stdin.flush()
-        told = [worker.communicate(timeout=60)[0].split() for worker in workers]
+    with processes(path, "claim") as workers:
+        told = told_by(workers)
     assert told[0] == told[1]
     assert len(told[0]) == CLAIMS
+    catalog = SqliteCatalog(path)
+    assert usage(catalog)[0] == CLAIMS
+    catalog.close()
+
+
+def test_four_processes_never_fill_more_than_there_is_room_for(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite"
+    with processes(path, "fill", count=4) as workers:
+        told = [[int(word) for word in words] for words in told_by(workers)]
+    by_ticket, directly = (sum(each) for each in zip(*told, strict=True))
+    assert by_ticket <= 30
+    assert (by_ticket + directly) * 500 == 35_000, "all the room there is, and no more"
+    catalog = SqliteCatalog(path)
+    assert usage(catalog) == (70, 35_000, by_ticket)
+    catalog.close()

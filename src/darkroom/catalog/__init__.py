@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from darkroom.catalog.quotas import Quota, Usage
     from darkroom.model import Image, Page, Query
 
 WORK_PER_PAGE = 2_000
@@ -23,6 +25,15 @@ CLAIMED_OTHERWISE = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """An idempotency key: until a moment, ``name`` stands for one request of an owner, told by ``fingerprint``."""
+
+    name: str
+    fingerprint: str
+    until: datetime
+
+
 class Catalog(Protocol):
     """Images by id, written under a condition, searched by terms.
 
@@ -30,8 +41,15 @@ class Catalog(Protocol):
     visible to every process when it returns.
     """
 
-    def create(self, image: Image) -> None:
-        """Add an image. Raises ``AlreadyExists`` when there is one (or a tombstone) of this id."""
+    def create(self, image: Image, *, within: Quota | None = None, claim: Claim | None = None) -> Image:
+        """Add an image and return it. Raises ``AlreadyExists`` when there is one (or a tombstone) of this id.
+
+        With ``claim``: the first who claims a name binds it to his image; everybody else is given that image as it is
+        now, and nothing is added, until the claim has run out (at the ``uploaded_at`` of the image to add) or its image
+        is forgotten. Raises ``Conflict`` when the name is bound under another fingerprint. With ``within``: raises
+        ``OverQuota`` when the owner would have more than that, and then the name is not bound. All of it is one step,
+        so that of many at once none slips through.
+        """
         ...
 
     def get(self, image_id: str) -> Image | None:
@@ -65,11 +83,10 @@ class Catalog(Protocol):
         """
         ...
 
-    def claim(self, owner: str, name: str, *, image_id: str, fingerprint: str, now: datetime, until: datetime) -> str:
-        """Bind ``name`` (an idempotency key) of ``owner`` to ``image_id`` until a moment; return the id it is bound to.
+    def usage(self, owner: str, *, tickets_since: datetime) -> Usage:
+        """Return what an owner has; tickets of uploads that were opened before ``tickets_since`` have expired.
 
-        The first who claims wins, everybody else is given the winner's id, until ``until`` has passed (then the name
-        is free). Raises ``Conflict`` when it is bound under another ``fingerprint`` (of the request it stands for).
+        Exact at every moment, and as quick for many images as for few.
         """
         ...
 

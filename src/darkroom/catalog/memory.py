@@ -18,6 +18,7 @@ from darkroom.catalog import (
     TAKEN,
     WORK_PER_PAGE,
     cursors,
+    quotas,
     terms,
 )
 from darkroom.errors import AlreadyExists, Conflict, NotFound, VersionMoved
@@ -27,15 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from darkroom.catalog import Claim
+    from darkroom.catalog.quotas import Quota, Usage
     from darkroom.catalog.terms import Plan
     from darkroom.model import Image, Query
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Claim:
-    image_id: str
-    fingerprint: str
-    until: datetime
 
 
 class MemoryCatalog:
@@ -47,16 +43,27 @@ class MemoryCatalog:
         self._images: dict[str, Image] = {}
         self._index: dict[tuple[str, str], list[str]] = {}
         """The ids under each (owner, term), oldest first."""
-        self._claims: dict[tuple[str, str], _Claim] = {}
+        self._claims: dict[tuple[str, str], tuple[Claim, str]] = {}
+        """The claim of each (owner, name), and the id it is bound to."""
+        self._bytes: dict[str, int] = {}
+        """What each owner's images take."""
 
-    def create(self, image: Image) -> None:
+    def create(self, image: Image, *, within: Quota | None = None, claim: Claim | None = None) -> Image:
         if not names.is_id(image.id):
             msg = f"{image.id!r} is no id"
             raise ValueError(msg)
         with self._lock:
+            bound = None if claim is None else self._bound(image, claim)
+            if bound is not None:
+                return bound
             if image.id in self._images:
                 raise AlreadyExists(TAKEN)
+            if within is not None:
+                within.admit(image, self._usage(image.owner, image.uploaded_at - within.ticket_life))
+            if claim is not None:
+                self._claims[image.owner, claim.name] = claim, image.id
             self._put(image)
+        return image
 
     def get(self, image_id: str) -> Image | None:
         with self._lock:
@@ -98,16 +105,29 @@ class MemoryCatalog:
         looked_to = candidates[-1] if len(candidates) == self._work_per_page else None
         return cursors.page(plan, found, query.limit, looked_to)
 
-    def claim(self, owner: str, name: str, *, image_id: str, fingerprint: str, now: datetime, until: datetime) -> str:
+    def usage(self, owner: str, *, tickets_since: datetime) -> Usage:
         with self._lock:
-            self._claims = {key: claim for key, claim in self._claims.items() if now < claim.until}
-            claim = self._claims.setdefault((owner, name), _Claim(image_id, fingerprint, until))
-        if claim.fingerprint != fingerprint:
-            raise Conflict(CLAIMED_OTHERWISE)
-        return claim.image_id
+            return self._usage(owner, tickets_since)
 
     def check(self) -> None:
         return
+
+    def _bound(self, image: Image, claim: Claim) -> Image | None:
+        """Return the image to which the name is bound; forget all claims that have run out."""
+        self._claims = {key: kept for key, kept in self._claims.items() if image.uploaded_at < kept[0].until}
+        kept, image_id = self._claims.get((image.owner, claim.name), (claim, image.id))
+        bound = self._images.get(image_id)
+        if bound is not None and kept.fingerprint != claim.fingerprint:
+            raise Conflict(CLAIMED_OTHERWISE)
+        return bound if image_id != image.id else None
+
+    def _usage(self, owner: str, tickets_since: datetime) -> Usage:
+        awaiting = self._index.get((owner, terms.AWAITING), [])
+        return quotas.Usage(
+            images=len(self._index.get((owner, terms.EVERY), [])),
+            bytes=self._bytes.get(owner, 0),
+            open_tickets=len(awaiting) - bisect.bisect_left(awaiting, names.first_id_at(tickets_since)),
+        )
 
     def _ids(self, plan: Plan, term: str) -> list[str]:
         return self._index.get((plan.owner, term), [])
@@ -122,11 +142,13 @@ class MemoryCatalog:
 
     def _put(self, image: Image) -> None:
         self._images[image.id] = image
+        self._bytes[image.owner] = self._bytes.get(image.owner, 0) + quotas.stored_bytes(image)
         for term in terms.terms(image):
             bisect.insort(self._index.setdefault((image.owner, term), []), image.id)
 
     def _drop(self, image: Image) -> None:
         del self._images[image.id]
+        self._bytes[image.owner] -= quotas.stored_bytes(image)
         for term in terms.terms(image):
             ids = self._index[image.owner, term]
             del ids[bisect.bisect_left(ids, image.id)]

@@ -3,7 +3,7 @@
 ``images`` is what a search filters by and a condition is checked on: narrow, so that it stays in memory while the
 documents do not have to. A term is a number in ``terms``, which also counts its images: that keeps the index small,
 tells at once which term of a query is the rarest, and knows every tag with its count. ``entries`` is the index
-``(owner, term) → ids``.
+``(owner, term) → ids``. ``owners`` counts the bytes of each owner's images, ``stored`` in each of them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from darkroom.catalog import (
     TAKEN,
     WORK_PER_PAGE,
     cursors,
+    quotas,
     terms,
 )
 from darkroom.catalog.documents import from_document, to_document
@@ -36,10 +37,12 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from darkroom.catalog import Claim
+    from darkroom.catalog.quotas import Quota, Usage
     from darkroom.catalog.terms import Plan, Range
     from darkroom.model import Image, Page, Query
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE documents (
     number INTEGER PRIMARY KEY,
@@ -53,7 +56,12 @@ CREATE TABLE images (
     tombstone INTEGER NOT NULL,
     width INTEGER,
     height INTEGER,
-    bytes INTEGER
+    bytes INTEGER,
+    stored INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE owners (
+    owner TEXT PRIMARY KEY,
+    bytes INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE terms (
     number INTEGER PRIMARY KEY,
@@ -77,6 +85,29 @@ CREATE TABLE claims (
 ) WITHOUT ROWID;
 CREATE INDEX claims_by_end ON claims (until)"""
 
+# Each says what was true when it was written, in SQL alone: it has to do the same for ever.
+_STEPS = (
+    """
+ALTER TABLE images ADD COLUMN stored INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE owners (owner TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
+UPDATE images SET stored = (
+    SELECT iif(
+        json_extract(documents.document, '$.original') = 'kept',
+        coalesce(
+            json_extract(documents.document, '$.facts.source.bytes'),
+            json_extract(documents.document, '$.promised_bytes'),
+            0
+        ),
+        0
+    ) + (SELECT coalesce(sum(json_extract(value, '$[4]')), 0) FROM json_each(documents.document, '$.variants'))
+    FROM documents WHERE number = images.document
+) WHERE NOT tombstone;
+INSERT INTO owners (owner, bytes)
+SELECT json_extract(documents.document, '$.owner'), sum(stored)
+FROM images JOIN documents ON number = images.document
+GROUP BY 1""",
+)
+
 _CLAIMS_TIDIED = 10
 """How many claims that have run out are removed with each new one."""
 
@@ -86,25 +117,34 @@ class SqliteCatalog:
 
     def __init__(self, path: Path, *, work_per_page: int = WORK_PER_PAGE) -> None:
         self._work_per_page = work_per_page
-        self._database = Database(path, _SCHEMA, version=_VERSION)
+        self._database = Database(path, _SCHEMA, version=_VERSION, steps=_STEPS)
 
-    def create(self, image: Image) -> None:
+    def create(self, image: Image, *, within: Quota | None = None, claim: Claim | None = None) -> Image:
         if not names.is_id(image.id):
             msg = f"{image.id!r} is no id"
             raise ValueError(msg)
         text, wanted = _text(image), terms.terms(image)
         with self._database.write() as connection:
+            bound = None if claim is None else _bound(connection, image, claim)
+            if bound is not None:
+                return bound
             if connection.execute("SELECT 1 FROM images WHERE id = ?", (image.id,)).fetchone() is not None:
                 raise AlreadyExists(TAKEN)
+            if within is not None:
+                within.admit(image, _usage(connection, image.owner, image.uploaded_at - within.ticket_life))
+            if claim is not None:
+                _bind(connection, image, claim)
             numbers = _index(connection, image, wanted, old=frozenset())
             number = connection.execute(
                 "INSERT INTO documents (document, terms) VALUES (?, ?)", (text, _json(numbers))
             ).lastrowid
             connection.execute(
-                "INSERT INTO images (document, version, tombstone, width, height, bytes, id)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO images (document, version, tombstone, stored, width, height, bytes, id)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (number, *_columns(image), image.id),
             )
+            _account(connection, image.owner, quotas.stored_bytes(image))
+        return image
 
     def get(self, image_id: str) -> Image | None:
         if not names.is_id(image_id):
@@ -128,13 +168,13 @@ class SqliteCatalog:
         text, wanted = _text(stored), terms.terms(stored)
         with self._database.write() as connection:
             row = connection.execute(
-                "SELECT number, version, tombstone, terms FROM images JOIN documents ON number = images.document"
-                " WHERE id = ?",
+                "SELECT number, version, tombstone, stored, terms FROM images JOIN documents"
+                " ON number = images.document WHERE id = ?",
                 (image.id,),
             ).fetchone()
             if row is None or row[2]:
                 raise NotFound(ABSENT)
-            number, found, _, old = row
+            number, found, _, took, old = row
             if found != version:
                 raise VersionMoved(MOVED)
             numbers = _index(connection, stored, wanted, old=frozenset(json.loads(old)))
@@ -142,9 +182,11 @@ class SqliteCatalog:
                 "UPDATE documents SET document = ?, terms = ? WHERE number = ?", (text, _json(numbers), number)
             )
             connection.execute(
-                "UPDATE images SET version = ?, tombstone = ?, width = ?, height = ?, bytes = ? WHERE id = ?",
+                "UPDATE images SET version = ?, tombstone = ?, stored = ?, width = ?, height = ?, bytes = ?"
+                " WHERE id = ?",
                 (*_columns(stored), image.id),
             )
+            _account(connection, image.owner, quotas.stored_bytes(stored) - took)
         return stored
 
     def forget(self, image_id: str) -> None:
@@ -152,14 +194,17 @@ class SqliteCatalog:
             return
         with self._database.write() as connection:
             row = connection.execute(
-                "SELECT number, terms FROM images JOIN documents ON number = images.document WHERE id = ?", (image_id,)
+                "SELECT number, json_extract(documents.document, '$.owner'), stored, terms FROM images"
+                " JOIN documents ON number = images.document WHERE id = ?",
+                (image_id,),
             ).fetchone()
             if row is None:
                 return
-            number, old = row
+            number, owner, took, old = row
             _unindex(connection, image_id, json.loads(old))
             connection.execute("DELETE FROM documents WHERE number = ?", (number,))
             connection.execute("DELETE FROM images WHERE id = ?", (image_id,))
+            _account(connection, owner, -took)
 
     def search(self, query: Query) -> Page:
         plan = terms.plan(query)
@@ -177,26 +222,9 @@ class SqliteCatalog:
         newest_first = tuple(sorted(found, key=lambda image: image.id, reverse=True))
         return cursors.page(plan, newest_first, query.limit, looked_to)
 
-    def claim(self, owner: str, name: str, *, image_id: str, fingerprint: str, now: datetime, until: datetime) -> str:
-        with self._database.write() as connection:
-            connection.execute(
-                "DELETE FROM claims WHERE owner = ? AND name = ? AND until <= ?", (owner, name, now.timestamp())
-            )
-            connection.execute(
-                "DELETE FROM claims WHERE (owner, name) IN"
-                " (SELECT owner, name FROM claims WHERE until <= ? ORDER BY until LIMIT ?)",
-                (now.timestamp(), _CLAIMS_TIDIED),
-            )
-            connection.execute(
-                "INSERT OR IGNORE INTO claims (owner, name, image, fingerprint, until) VALUES (?, ?, ?, ?, ?)",
-                (owner, name, image_id, fingerprint, until.timestamp()),
-            )
-            bound_to, bound_for = connection.execute(
-                "SELECT image, fingerprint FROM claims WHERE owner = ? AND name = ?", (owner, name)
-            ).fetchone()
-        if bound_for != fingerprint:
-            raise Conflict(CLAIMED_OTHERWISE)
-        return str(bound_to)
+    def usage(self, owner: str, *, tickets_since: datetime) -> Usage:
+        with self._snapshot() as connection:
+            return _usage(connection, owner, tickets_since)
 
     def check(self) -> None:
         with self._database.read() as connection:
@@ -223,7 +251,61 @@ def _text(image: Image) -> str:
 
 def _columns(image: Image) -> tuple[int | None, ...]:
     measured = terms.measures(image)
-    return (image.version, image.state is State.DELETED, *(measured.get(measure) for measure in terms.MEASURES))
+    stored = quotas.stored_bytes(image)
+    return (image.version, image.state is State.DELETED, stored, *(measured.get(measure) for measure in terms.MEASURES))
+
+
+def _bound(connection: sqlite3.Connection, image: Image, claim: Claim) -> Image | None:
+    """Return the image to which the name is bound."""
+    row = connection.execute(
+        "SELECT fingerprint, documents.document FROM claims JOIN images ON id = claims.image"
+        " JOIN documents ON number = images.document WHERE owner = ? AND name = ? AND until > ?",
+        (image.owner, claim.name, image.uploaded_at.timestamp()),
+    ).fetchone()
+    if row is None:
+        return None
+    if row[0] != claim.fingerprint:
+        raise Conflict(CLAIMED_OTHERWISE)
+    return from_document(json.loads(row[1]))
+
+
+def _bind(connection: sqlite3.Connection, image: Image, claim: Claim) -> None:
+    """Bind the name, and tidy some claims that have run out."""
+    connection.execute(
+        "DELETE FROM claims WHERE (owner, name) IN"
+        " (SELECT owner, name FROM claims WHERE until <= ? ORDER BY until LIMIT ?)",
+        (image.uploaded_at.timestamp(), _CLAIMS_TIDIED),
+    )
+    connection.execute(
+        "INSERT OR REPLACE INTO claims (owner, name, image, fingerprint, until) VALUES (?, ?, ?, ?, ?)",
+        (image.owner, claim.name, image.id, claim.fingerprint, claim.until.timestamp()),
+    )
+
+
+_USAGE = """
+SELECT
+    (SELECT images FROM terms WHERE owner = :owner AND term = :every),
+    (SELECT bytes FROM owners WHERE owner = :owner),
+    (SELECT count(*) FROM entries WHERE image >= :first
+        AND term = (SELECT number FROM terms WHERE owner = :owner AND term = :awaiting))
+"""
+
+
+def _usage(connection: sqlite3.Connection, owner: str, tickets_since: datetime) -> Usage:
+    first = names.first_id_at(tickets_since)
+    images, length, tickets = connection.execute(
+        _USAGE, {"owner": owner, "every": terms.EVERY, "awaiting": terms.AWAITING, "first": first}
+    ).fetchone()
+    return quotas.Usage(images=images or 0, bytes=length or 0, open_tickets=tickets)
+
+
+def _account(connection: sqlite3.Connection, owner: str, more: int) -> None:
+    """Add to what an owner's images take, or take away from it."""
+    if more:
+        connection.execute(
+            "INSERT INTO owners (owner, bytes) VALUES (?, ?) ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes",
+            (owner, more),
+        )
 
 
 def _load(connection: sqlite3.Connection, image_ids: Iterable[str]) -> tuple[Image, ...]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 EVERY = "every"
 """The term that every image has, so that every query has something to walk."""
+AWAITING = f"state:{State.AWAITING.value}"
+"""The term of every image whose upload is open."""
 
 WORD_LETTERS = 64
 """Longer words are cut, in images and in queries, and so compared by their beginning."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darkroom.catalog import terms
+from darkroom.catalog import Claim, terms
 from darkroom.catalog.sqlite import SqliteCatalog
 from darkroom.errors import StorageFull, Unavailable
 from darkroom.model import Format, Orientation, Query, State
@@ -165,6 +166,7 @@ def test_a_document_of_a_later_release_is_refused_not_misread(catalog: SqliteCat
 
 def test_claims_that_have_run_out_do_not_pile_up(catalog: SqliteCatalog, path: Path) -> None:
     for number in range(50):
-        now = FIRST.replace(minute=number)
-        catalog.claim("local", f"key {number}", image_id="x", fingerprint="f", now=now, until=now.replace(second=30))
+        one = image(number * 60)
+        until = one.uploaded_at + timedelta(seconds=30)
+        catalog.create(one, claim=Claim(name=f"key {number}", fingerprint="f", until=until))
     assert rows(path, "SELECT count(*) FROM claims") == [(1,)]
