@@ -25,14 +25,20 @@ CHECKSUM_BYTES = 16
 """How much of a SHA-256 is kept of each object: no damage by chance goes unseen, at 22 letters instead of 43."""
 
 
+_CHUNK = 1024 * 1024
+
+
 def checksum(body: bytes) -> str:
     """Return the checksum of an object: base64url of the first ``CHECKSUM_BYTES`` of its SHA-256."""
     return _text(hashlib.sha256(body).digest())
 
 
 def checksum_of(file: BinaryIO) -> str:
-    """Return the checksum of what is left to read of a real file (``fileno()`` works), in little memory."""
-    return _text(hashlib.file_digest(file, "sha256").digest())
+    """Return the checksum of what is left to read of a file, in little memory."""
+    digest = hashlib.sha256()
+    while chunk := file.read(_CHUNK):
+        digest.update(chunk)
+    return _text(digest.digest())
 
 
 def slots(recipes: Iterable[Recipe]) -> tuple[str, ...]:

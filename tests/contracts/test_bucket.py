@@ -245,6 +245,13 @@ def test_a_long_listing_is_whole(bucket: Bucket) -> None:
     assert keys(bucket, "i/") == wanted
 
 
+def test_the_roots_are_what_keys_begin_with(bucket: Bucket) -> None:
+    assert bucket.roots() == ()
+    for key in ("originals/01k", "archive/01k/deeper", "originals/01m", "alone.txt", "i-1/x"):
+        bucket.put(key, b"body", content_type=ANY)
+    assert bucket.roots() == ("alone.txt", "archive/", "i-1/", "originals/")
+
+
 def test_a_listing_goes_on_while_objects_go(bucket: Bucket) -> None:
     wanted = [f"i/{number:03}/large.jpg" for number in range(120)]
     for key in wanted:

@@ -68,9 +68,31 @@ class Bucket(Protocol):
         ...
 
     def list(self, prefix: str) -> Iterator[Stat]:
-        """Yield the objects whose key starts with ``prefix`` (which ends with a slash or is empty), ordered by key."""
+        """Yield the objects whose key starts with ``prefix`` (which ends with a slash or is empty), ordered by key.
+
+        In memory that does not grow with their number; what comes or goes meanwhile may be missed or told.
+        """
+        ...
+
+    def roots(self) -> tuple[str, ...]:
+        """Return, ordered, what the keys begin with: up to and with their first slash, or all of a key that has none.
+
+        Something may be among them with which no key begins any more.
+        """
         ...
 
     def check(self) -> None:
         """Return when the bucket answers; raises ``Unavailable`` with the reason when it does not."""
+        ...
+
+
+class Leftovers(Protocol):
+    """What dead processes left half-made: files that never became objects, so that no verb of a bucket sees them."""
+
+    def find(self, before: datetime) -> Iterator[Stat]:
+        """Yield those that nobody has touched since ``before``. Raises ``Unavailable``."""
+        ...
+
+    def remove(self, leftover: Stat) -> None:
+        """Remove one; one that is not there is no error. Raises ``Unavailable``."""
         ...

@@ -64,5 +64,8 @@ class NotifyingBucket:
     def list(self, prefix: str) -> Iterator[Stat]:
         return self._bucket.list(prefix)
 
+    def roots(self) -> tuple[str, ...]:
+        return self._bucket.roots()
+
     def check(self) -> None:
         self._bucket.check()

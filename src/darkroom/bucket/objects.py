@@ -5,7 +5,7 @@ What obstore leaves different between its stores, or undone, and where that is l
 - its folder store shows an object before the bytes are on the disk, and never asks for them to be: ``FolderBucket.put``
   writes by itself;
 - its folder store keeps no media type: ``FolderBucket`` tells it from the bytes;
-- it lists a folder in no order: ``FolderBucket.list`` walks level by level;
+- it lists a folder in no order, and all of it in memory: ``FolderBucket.list`` walks by itself, level by level;
 - deleting what is not there is an error in some stores only;
 - a body above 5 MiB goes in parts, where "only if there is none" is lost: never in parts here;
 - entity tags come in the quotes that HTTP puts around them.
@@ -20,8 +20,10 @@ import secrets
 import shutil
 import tempfile
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from heapq import merge
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -48,6 +50,9 @@ _LONGEST_KEY = 1024
 _CHUNK = 1024 * 1024
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PLACING_TRIES = 100
+
+NAMES_AT_ONCE = 250_000
+"""How many names of one folder are sorted in memory at a time: about 25 MB."""
 
 
 class ObjectBucket:
@@ -119,6 +124,12 @@ class ObjectBucket:
         with _translated(prefix):
             for page in obstore.list(self._store, prefix or None):
                 yield from map(_stat, page)
+
+    def roots(self) -> tuple[str, ...]:
+        with _translated("the list of all objects"):
+            level = obstore.list_with_delimiter(self._store)
+        folders = (f"{folder}/" for folder in level["common_prefixes"])
+        return tuple(sorted([*folders, *(found["path"] for found in level["objects"])]))
 
     def check(self) -> None:
         with _translated("the list of all objects"):
@@ -215,15 +226,46 @@ class FolderBucket(ObjectBucket):
 
     def list(self, prefix: str) -> Iterator[Stat]:
         _check_prefix(prefix)
+        self.check()  # a folder that went away is not an empty bucket
         with _translated(prefix):
-            level = obstore.list_with_delimiter(self._store, prefix or None)
-            objects = {found["path"]: found for found in level["objects"]}
-            folders = {f"{folder}/" for folder in level["common_prefixes"]}
-            for key in sorted(objects.keys() | folders):
-                if key in folders:
-                    yield from self.list(key)
-                else:
-                    yield _stat(objects[key])
+            yield from self._listed(prefix)
+
+    def _listed(self, prefix: str) -> Iterator[Stat]:
+        for name in self._names(prefix):
+            key = f"{prefix}{name}"
+            if name.endswith("/"):
+                yield from self._listed(key)
+                continue
+            try:
+                facts = os.stat(f"{self._folder}/{key}")  # noqa: PTH116 # a Path for each of a million costs seconds
+            except FileNotFoundError:  # deleted since its folder was read
+                continue
+            yield _file_stat(key, facts)
+
+    def roots(self) -> tuple[str, ...]:
+        self.check()
+        with _translated("the list of all objects"):
+            return tuple(self._names(""))
+
+    def _names(self, prefix: str) -> Iterator[str]:
+        """Yield the names in a folder in the order of keys, those of folders with a slash at their end.
+
+        A system tells them in no order. What is too many to be sorted in memory is sorted in parts on the disk.
+        """
+        with ExitStack() as files:
+            written = []
+            try:
+                with os.scandir(self._folder / prefix) as entries:
+                    known = (entry for entry in entries if _SEGMENT.fullmatch(entry.name))
+                    names = (f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name for entry in known)
+                    while len(part := sorted(islice(names, NAMES_AT_ONCE))) == NAMES_AT_ONCE:
+                        file = files.enter_context(tempfile.TemporaryFile("w+", dir=self._folder, newline="\n"))
+                        file.writelines(f"{name}\n" for name in part)
+                        file.seek(0)
+                        written.append(line.rstrip("\n") for line in file)
+            except (FileNotFoundError, NotADirectoryError):
+                return
+            yield from merge(part, *written)
 
     def check(self) -> None:
         if not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import pictures
+from darkroom.bucket import objects
 from darkroom.bucket.objects import LEFTOVER_SECONDS, FolderBucket
 from darkroom.errors import AlreadyExists, StorageFull, Unavailable
 
@@ -140,6 +141,36 @@ def test_what_a_dead_process_left_is_cleared_away_once_it_is_old(
     assert files(folder) == []
 
 
+@pytest.mark.parametrize("at_once", [1, 3, 10, 11])
+def test_a_folder_of_more_names_than_are_sorted_at_once_is_listed_in_order(
+    bucket: FolderBucket, folder: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(objects, "NAMES_AT_ONCE", at_once)
+    keys = [f"i/{name}" for name in ("a", "b-c/x", "b.jpg", "b/t/w", "b/x", "b0", "c", "d", "e", "f", "g")]
+    for key in keys:
+        bucket.put(key, b"body", content_type=ANY)
+    (folder / "i" / "no key").touch()
+    assert [stat.key for stat in bucket.list("")] == keys
+    assert [stat.key for stat in bucket.list("i/b/")] == ["i/b/t/w", "i/b/x"]
+    assert files(folder) == sorted([*keys, "i/no key"])
+
+
+def test_a_listing_takes_no_more_memory_for_many_objects(
+    bucket: FolderBucket, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "NAMES_AT_ONCE", 1_000)
+    (folder / "i").mkdir()
+    for number in range(10_000):
+        (folder / "i" / f"{number:060}").touch()
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in bucket.list("i/")) == 10_000
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 600_000, "the names alone are 1.1 MB"
+
+
 def test_a_folder_is_removed_with_its_last_object(bucket: FolderBucket, folder: Path) -> None:
     bucket.put("i/01k/large.jpg", b"body", content_type=ANY)
     bucket.put("i/01k/t/w.jpg", b"body", content_type=ANY)
@@ -184,6 +215,8 @@ def test_a_folder_that_went_away_makes_the_bucket_unavailable(bucket: FolderBuck
     shutil.rmtree(folder)
     with pytest.raises(Unavailable):
         bucket.check()
+    with pytest.raises(Unavailable):
+        list(bucket.list(""))
     with pytest.raises(Unavailable):
         bucket.put(KEY, b"body", content_type=ANY)
 
