@@ -36,6 +36,14 @@ class Process:
         fields = _fields(self.pid)
         return 0.0 if fields is None else (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    @property
+    def command(self) -> str:
+        """The words it was started with, or nothing when it has ended."""
+        try:
+            return Path(f"/proc/{self.pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            return ""
+
     def children(self) -> list[Process]:
         return [process for process in everything() if _parent(process.pid) == self.pid]
 

@@ -109,10 +109,10 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], url: str, said: Path, 
     pytest.fail(f"the server did not start (exit status {process.poll()}):\n{said.read_text()}")
 
 
-def refusal(folder: Path, *, keys: bool = True, port: int | None = None, **settings: str) -> str:
-    """Start a server that must refuse to start, and return the one sentence it says, on standard error."""
+def refusal(folder: Path, *, port: int | None = None, through: tuple[str, ...] = (), **settings: str) -> str:
+    """Start a server as ``serving`` does that must refuse to start, and return what it says on standard error."""
     done = subprocess.run(
-        command(folder, port or free_port(), keys=keys),
+        [*through, *command(folder, port or free_port(), keys=True)],
         capture_output=True,
         text=True,
         cwd=folder,

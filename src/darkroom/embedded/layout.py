@@ -64,6 +64,11 @@ class Layout:
         return self.root / "run" / "purges.log"
 
     @property
+    def rates(self) -> Path:
+        """How often keys have called in these moments."""
+        return self.root / "run" / "rates"
+
+    @property
     def figures(self) -> Path:
         """Counters of the running processes."""
         return self.root / "run" / "figures"

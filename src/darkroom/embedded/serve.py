@@ -254,7 +254,10 @@ def _check_address(settings: Settings) -> None:
         try:
             probe.bind((settings.host, settings.port))
         except OSError as error:
-            msg = f"{settings.host}:{settings.port} cannot be listened on ({error.strerror}); set DARKROOM_PORT"
+            msg = (
+                f"{settings.host}:{settings.port} cannot be listened on ({error.strerror}); "
+                "set DARKROOM_PORT, or DARKROOM_HOST, to one that can"
+            )
             raise BadConfiguration(msg) from error
 
 
