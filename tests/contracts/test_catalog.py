@@ -194,6 +194,71 @@ def test_what_is_forgotten_leaves_no_trace(catalog: Catalog, last: Image) -> Non
     assert numbers_found(catalog, tags=("cat",)) == []
 
 
+def test_only_the_version_that_was_looked_at_is_forgotten(catalog: Catalog) -> None:
+    catalog.create(image(1))
+    changed = catalog.replace(image(1, title="kept"), version=1)
+    for version in (0, 1, 3):
+        with pytest.raises(VersionMoved):
+            catalog.forget(image(1).id, version=version)
+    assert catalog.get(image(1).id) == changed
+    assert numbers_found(catalog, words="kept") == [1]
+    catalog.forget(image(1).id, version=2)
+    catalog.forget(image(1).id, version=2)
+    assert catalog.get(image(1).id) is None
+
+
+# ------------------------------------------------------------------ walking over everything
+
+
+def walked(catalog: Catalog, limit: int, **criteria: Any) -> list[Image]:
+    """Walk to the end, ``limit`` at a time."""
+    found: list[Image] = []
+    while part := catalog.walk(found[-1].id if found else "", limit, **criteria):
+        assert len(part) <= limit
+        found.extend(part)
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, GET_MANY_MAX])
+def test_a_walk_passes_every_image_of_every_owner_and_tombstones_once_in_order(catalog: Catalog, limit: int) -> None:
+    for number in (5, 2, 4, 1, 3):
+        catalog.create(image(number, owner=f"owner {number % 2}"))
+    dead = catalog.replace(tombstone(image(3, owner="owner 1")), version=1)
+    found = walked(catalog, limit)
+    assert [one.id for one in found] == [image(number).id for number in range(1, 6)]
+    assert found[2] == dead
+    assert catalog.walk("~", limit) == ()
+
+
+@pytest.mark.parametrize("limit", [1, 2, GET_MANY_MAX])
+def test_a_walk_over_one_state_passes_those_of_every_owner(catalog: Catalog, limit: int) -> None:
+    assert walked(catalog, limit, state=State.FAILED) == []
+    for number in range(8):
+        state = State.FAILED if number % 2 else State.READY
+        catalog.create(image(number, owner=f"owner {number // 2}", state=state))
+    catalog.replace(image(1, owner="owner 0", state=State.READY), version=1)
+    catalog.replace(tombstone(image(3, owner="owner 1")), version=1)
+    assert [one.id for one in walked(catalog, limit, state=State.FAILED)] == [image(5).id, image(7).id]
+    assert len(walked(catalog, limit, state=State.READY)) == 5
+
+
+def test_a_walk_goes_on_while_images_come_and_go(catalog: Catalog) -> None:
+    for number in (1, 2, 3, 4):
+        catalog.create(image(number))
+    first = catalog.walk("", 2)
+    catalog.forget(image(2).id)
+    catalog.forget(image(3).id)
+    catalog.create(image(5))
+    assert [one.id for one in first] == [image(1).id, image(2).id]
+    assert [one.id for one in catalog.walk(image(2).id, 2)] == [image(4).id, image(5).id]
+
+
+@pytest.mark.parametrize(("limit", "state"), [(0, None), (GET_MANY_MAX + 1, None), (1, State.DELETED)])
+def test_a_walk_that_cannot_be_is_a_mistake_of_ours(catalog: Catalog, limit: int, state: State | None) -> None:
+    with pytest.raises(ValueError, match="walks"):
+        catalog.walk("", limit, state=state)
+
+
 # ------------------------------------------------------------------ at the same time
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from darkroom.model import State
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -32,6 +34,13 @@ class Claim:
     name: str
     fingerprint: str
     until: datetime
+
+
+def check_walk(limit: int, state: State | None) -> None:
+    """Raise ``ValueError`` for what no ``walk`` may be asked for: a mistake of ours."""
+    if not 1 <= limit <= GET_MANY_MAX or state is State.DELETED:
+        msg = f"nobody walks over {limit} images in state {state}"
+        raise ValueError(msg)
 
 
 class Catalog(Protocol):
@@ -69,8 +78,19 @@ class Catalog(Protocol):
         """
         ...
 
-    def forget(self, image_id: str) -> None:
-        """Remove an image or a tombstone without a trace; one that is not there is no error."""
+    def walk(self, after: str, limit: int, *, state: State | None = None) -> tuple[Image, ...]:
+        """Return the first ``limit`` images, of all owners, whose id is greater than ``after``, in the order of ids.
+
+        Tombstones are among them; with ``state``, a living one, only the images in that state are. Empty at the end.
+        At most ``GET_MANY_MAX`` at a time, and as quick at the end as at the beginning; ``after`` may be empty.
+        """
+        ...
+
+    def forget(self, image_id: str, *, version: int | None = None) -> None:
+        """Remove an image or a tombstone without a trace; one that is not there is no error.
+
+        With ``version``, raises ``VersionMoved`` when another one is there, and then removes nothing.
+        """
         ...
 
     def search(self, query: Query) -> Page:

@@ -17,6 +17,7 @@ from darkroom.catalog import (
     MOVED,
     TAKEN,
     WORK_PER_PAGE,
+    check_walk,
     cursors,
     quotas,
     terms,
@@ -88,11 +89,20 @@ class MemoryCatalog:
             self._put(stored)
         return stored
 
-    def forget(self, image_id: str) -> None:
+    def walk(self, after: str, limit: int, *, state: State | None = None) -> tuple[Image, ...]:
+        check_walk(limit, state)
+        with self._lock:
+            wanted = (image for image in self._images.values() if image.id > after and state in {None, image.state})
+            return tuple(heapq.nsmallest(limit, wanted, key=lambda image: image.id))
+
+    def forget(self, image_id: str, *, version: int | None = None) -> None:
         with self._lock:
             current = self._images.get(image_id)
-            if current is not None:
-                self._drop(current)
+            if current is None:
+                return
+            if version not in {None, current.version}:
+                raise VersionMoved(MOVED)
+            self._drop(current)
 
     def search(self, query: Query) -> Page:
         plan = terms.plan(query)
@@ -122,7 +132,7 @@ class MemoryCatalog:
         return bound if image_id != image.id else None
 
     def _usage(self, owner: str, tickets_since: datetime) -> Usage:
-        awaiting = self._index.get((owner, terms.AWAITING), [])
+        awaiting = self._index.get((owner, terms.of_state(State.AWAITING)), [])
         return quotas.Usage(
             images=len(self._index.get((owner, terms.EVERY), [])),
             bytes=self._bytes.get(owner, 0),

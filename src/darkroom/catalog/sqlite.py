@@ -22,6 +22,7 @@ from darkroom.catalog import (
     MOVED,
     TAKEN,
     WORK_PER_PAGE,
+    check_walk,
     cursors,
     quotas,
     terms,
@@ -189,18 +190,30 @@ class SqliteCatalog:
             _account(connection, image.owner, quotas.stored_bytes(stored) - took)
         return stored
 
-    def forget(self, image_id: str) -> None:
+    def walk(self, after: str, limit: int, *, state: State | None = None) -> tuple[Image, ...]:
+        check_walk(limit, state)
+        with self._snapshot() as connection:
+            if state is None:
+                rows = connection.execute(_WALK, (after, limit))
+                return tuple(from_document(json.loads(text)) for (text,) in rows)
+            numbers = [number for (number,) in connection.execute(_OF_ALL_OWNERS, (terms.of_state(state),))]
+            ids = [image_id for (image_id,) in connection.execute(_WALK_UNDER, (_json(numbers), after, limit))]
+            return tuple(sorted(_load(connection, ids), key=lambda image: image.id))
+
+    def forget(self, image_id: str, *, version: int | None = None) -> None:
         if not names.is_id(image_id):
             return
         with self._database.write() as connection:
             row = connection.execute(
-                "SELECT number, json_extract(documents.document, '$.owner'), stored, terms FROM images"
+                "SELECT number, json_extract(documents.document, '$.owner'), stored, terms, version FROM images"
                 " JOIN documents ON number = images.document WHERE id = ?",
                 (image_id,),
             ).fetchone()
             if row is None:
                 return
-            number, owner, took, old = row
+            number, owner, took, old, found = row
+            if version not in {None, found}:
+                raise VersionMoved(MOVED)
             _unindex(connection, image_id, json.loads(old))
             connection.execute("DELETE FROM documents WHERE number = ?", (number,))
             connection.execute("DELETE FROM images WHERE id = ?", (image_id,))
@@ -282,6 +295,23 @@ def _bind(connection: sqlite3.Connection, image: Image, claim: Claim) -> None:
     )
 
 
+_WALK = (
+    "SELECT documents.document FROM images JOIN documents ON number = images.document WHERE id > ? ORDER BY id LIMIT ?"
+)
+_WALK_UNDER = (
+    "SELECT image FROM entries WHERE term IN (SELECT value FROM json_each(?)) AND image > ? ORDER BY image LIMIT ?"
+)
+# There are many terms and few owners, so it jumps from owner to owner (https://www.sqlite.org/lang_with.html).
+_OF_ALL_OWNERS = """
+WITH RECURSIVE every_owner (owner) AS (
+    SELECT min(owner) FROM terms
+    UNION ALL
+    SELECT (SELECT min(terms.owner) FROM terms WHERE terms.owner > every_owner.owner)
+    FROM every_owner WHERE every_owner.owner IS NOT NULL
+)
+SELECT number FROM every_owner JOIN terms USING (owner) WHERE term = ?
+"""
+
 _USAGE = """
 SELECT
     (SELECT images FROM terms WHERE owner = :owner AND term = :every),
@@ -294,7 +324,7 @@ SELECT
 def _usage(connection: sqlite3.Connection, owner: str, tickets_since: datetime) -> Usage:
     first = names.first_id_at(tickets_since)
     images, length, tickets = connection.execute(
-        _USAGE, {"owner": owner, "every": terms.EVERY, "awaiting": terms.AWAITING, "first": first}
+        _USAGE, {"owner": owner, "every": terms.EVERY, "awaiting": terms.of_state(State.AWAITING), "first": first}
     ).fetchone()
     return quotas.Usage(images=images or 0, bytes=length or 0, open_tickets=tickets)
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 EVERY = "every"
 """The term that every image has, so that every query has something to walk."""
-AWAITING = f"state:{State.AWAITING.value}"
-"""The term of every image whose upload is open."""
 
 WORD_LETTERS = 64
 """Longer words are cut, in images and in queries, and so compared by their beginning."""
@@ -92,7 +90,7 @@ def terms(image: Image) -> frozenset[str]:
     """Return all terms the image is found under; none for a tombstone."""
     if image.state is State.DELETED:
         return frozenset()
-    found = {EVERY, _state(image.state)}
+    found = {EVERY, of_state(image.state)}
     found.update(_tag(tag) for tag in image.tags)
     if image.album is not None:
         found.add(_album(image.album))
@@ -228,7 +226,8 @@ def _album(text: str) -> str:
     return f"album:{names.fold(text)}"
 
 
-def _state(state: State) -> str:
+def of_state(state: State) -> str:
+    """Return the term of every image in this state."""
     return f"state:{state.value}"
 
 
@@ -236,7 +235,7 @@ def _states(wanted: tuple[State, ...]) -> tuple[str, ...]:
     living = _LIVING.intersection(wanted)
     if not wanted or living == _LIVING:
         return (EVERY,)
-    return tuple(sorted(_state(state) for state in living)) or (_state(State.DELETED),)
+    return tuple(sorted(of_state(state) for state in living)) or (of_state(State.DELETED),)
 
 
 def _bounded(number: int | None, otherwise: int) -> int:
