@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clock import Clock
-from darkroom.events import Depth, ImageDeleted, ObjectCreated
+from darkroom.events import Depth, EdgePurge, ImageDeleted, ObjectCreated
 from darkroom.events.memory import MemoryQueue
 from darkroom.events.sqlite import SqliteQueue
 
@@ -52,7 +52,13 @@ def names_leased(queue: Queue, count: int = 10, seconds: float = 30) -> list[str
 
 
 @pytest.mark.parametrize(
-    "event", [arrival("Grüße, \u2028“\x00”.jpg"), ImageDeleted(image_id="01k0000000000000000000000a")]
+    "event",
+    [
+        arrival("Grüße, \u2028“\x00”.jpg"),
+        ImageDeleted(image_id="01k0000000000000000000000a"),
+        EdgePurge(image_id="01k0000000000000000000000a", names=("large.avif", "t/width=7.jpg")),
+        EdgePurge(image_id="01k0000000000000000000000a", names=()),
+    ],
 )
 def test_an_event_comes_out_as_it_went_in_on_its_first_attempt(queue: Queue, event: Event) -> None:
     queue.publish(event)
@@ -214,6 +220,31 @@ def test_buried_events_are_worked_on_again_when_a_person_asks(queue: Queue) -> N
     assert queue.redrive(10) == 1
     assert queue.redrive(10) == 0
     assert queue.buried(10) == []
+
+
+def test_one_buried_event_is_worked_on_again_and_the_others_rest(queue: Queue) -> None:
+    bury(queue, "a", "b", "c")
+    grave = queue.buried(10)[1]
+    assert queue.revive(grave)
+    assert [(lease.event, lease.attempt) for lease in queue.lease(10, 30)] == [(arrival("b"), 1)]
+    assert [other.event for other in queue.buried(10)] == [arrival("c"), arrival("a")]
+    assert not queue.revive(grave)
+    assert not queue.discard(grave)
+    assert queue.lease(10, 30) == []
+
+
+def test_a_buried_event_that_is_discarded_is_gone_for_good(queue: Queue, clock: Clock) -> None:
+    bury(queue, "a", "b")
+    newest = queue.buried(10)[0]
+    assert queue.discard(newest)
+    assert not queue.discard(newest)
+    assert not queue.revive(newest)
+    assert [grave.event for grave in queue.buried(10)] == [arrival("a")]
+    clock.advance(1)
+    bury(queue, "c")  # which a database may give the same number
+    assert not queue.discard(newest)
+    assert [grave.event for grave in queue.buried(10)] == [arrival("c"), arrival("a")]
+    assert queue.depth() == Depth(waiting=0, leased=0, buried=2, oldest_seconds=0.0)
 
 
 def test_the_depth_tells_waiting_leased_and_buried_apart(queue: Queue, clock: Clock) -> None:

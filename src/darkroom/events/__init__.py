@@ -17,6 +17,11 @@ class ObjectCreated:
     key: str
     etag: str
 
+    @property
+    def image_id(self) -> str:
+        """The id of the image whose original it is; any text where the key is none of ours."""
+        return self.key.rpartition("/")[2]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageDeleted:
@@ -25,7 +30,16 @@ class ImageDeleted:
     image_id: str
 
 
-Event = ObjectCreated | ImageDeleted
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgePurge:
+    """What an edge in front keeps of an image is to be forgotten: everything, of which these names are known."""
+
+    image_id: str
+    names: tuple[str, ...]
+    """Of objects that changed or went, under the image's asset prefix."""
+
+
+Event = ObjectCreated | ImageDeleted | EdgePurge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +53,13 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buried:
-    """An event that nobody will be given again unless a person asks for it, and why."""
+    """An event that nobody will be given again unless a person asks for it, and why.
+
+    ``receipt`` names this burial only, in letters, digits and ``-``.
+    """
 
     event: Event
+    receipt: str
     reason: str
     attempts: int
     buried_at: datetime
@@ -118,6 +136,14 @@ class Queue(Protocol):
 
         Their attempts are counted from 1 again.
         """
+        ...
+
+    def revive(self, grave: Buried) -> bool:
+        """As ``redrive``, for this one; ``False`` when it is buried no more."""
+        ...
+
+    def discard(self, grave: Buried) -> bool:
+        """Forget a buried event for good; ``False`` when it is buried no more."""
         ...
 
     def depth(self) -> Depth:

@@ -78,7 +78,13 @@ class MemoryQueue:
             if entry is not None:
                 self._entries.remove(entry)
                 self._buried.append(
-                    Buried(event=entry.event, reason=reason, attempts=entry.attempts, buried_at=self._clock())
+                    Buried(
+                        event=entry.event,
+                        receipt=secrets.token_hex(8),
+                        reason=reason,
+                        attempts=entry.attempts,
+                        buried_at=self._clock(),
+                    )
                 )
             return entry is not None
 
@@ -92,6 +98,17 @@ class MemoryQueue:
             self._entries.extend(_Entry(grave.event, self._clock()) for grave in raised)
             return len(raised)
 
+    def revive(self, grave: Buried) -> bool:
+        with self._lock:
+            if not self._exhumed(grave):
+                return False
+            self._entries.append(_Entry(grave.event, self._clock()))
+            return True
+
+    def discard(self, grave: Buried) -> bool:
+        with self._lock:
+            return self._exhumed(grave)
+
     def depth(self) -> Depth:
         with self._lock:
             now = self._clock()
@@ -102,6 +119,11 @@ class MemoryQueue:
                 buried=len(self._buried),
                 oldest_seconds=max(((now - e.due).total_seconds() for e in self._entries if e.due <= now), default=0.0),
             )
+
+    def _exhumed(self, grave: Buried) -> bool:
+        before = len(self._buried)
+        self._buried = [other for other in self._buried if other.receipt != grave.receipt]
+        return len(self._buried) < before
 
     def _in(self, seconds: float) -> datetime:
         return self._clock() + timedelta(seconds=seconds)

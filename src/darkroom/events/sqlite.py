@@ -10,12 +10,13 @@ import json
 import secrets
 from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from darkroom.events import Buried, Depth, Event, ImageDeleted, Lease, ObjectCreated
+from darkroom.events import Buried, Depth, EdgePurge, Event, ImageDeleted, Lease, ObjectCreated
 from darkroom.sqlite import Database
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
@@ -42,7 +43,11 @@ CREATE TABLE buried (
 )"""
 
 # The name of a kind is for ever: a changed shape takes a new name, which older releases then leave alone.
-_KINDS: dict[str, type[Event]] = {"object-created": ObjectCreated, "image-deleted": ImageDeleted}
+_KINDS: dict[str, type[Event]] = {
+    "object-created": ObjectCreated,
+    "image-deleted": ImageDeleted,
+    "edge-purge": EdgePurge,
+}
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -70,7 +75,7 @@ class SqliteQueue:
         with self._database.write() as connection:
             due = connection.execute(
                 "SELECT id, kind, document, attempts + 1 FROM events"
-                " WHERE due <= ? AND kind IN (?, ?) ORDER BY due, id LIMIT ?",
+                " WHERE due <= ? AND kind IN (?, ?, ?) ORDER BY due, id LIMIT ?",
                 (self._in(0), *_KINDS, count),
             ).fetchall()
             ends = self._in(seconds)
@@ -106,18 +111,19 @@ class SqliteQueue:
     def buried(self, limit: int) -> Sequence[Buried]:
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT kind, document, attempts, reason, buried_at FROM buried"
-                " WHERE kind IN (?, ?) ORDER BY id DESC LIMIT ?",
+                "SELECT id, kind, document, attempts, reason, buried_at FROM buried"
+                " WHERE kind IN (?, ?, ?) ORDER BY id DESC LIMIT ?",
                 (*_KINDS, limit),
             )
             return [
                 Buried(
                     event=_event(kind, document),
+                    receipt=f"{number}-{buried_at}",
                     attempts=attempts,
                     reason=reason,
                     buried_at=_EPOCH + buried_at * _MICROSECOND,
                 )
-                for kind, document, attempts, reason, buried_at in rows
+                for number, kind, document, attempts, reason, buried_at in rows
             ]
 
     def redrive(self, count: int) -> int:
@@ -132,6 +138,19 @@ class SqliteQueue:
             )
             connection.executemany("DELETE FROM buried WHERE id = ?", [(number,) for number, _, _ in graves])
             return len(graves)
+
+    def revive(self, grave: Buried) -> bool:
+        with self._database.write() as connection:
+            connection.execute(
+                "INSERT INTO events (kind, document, due) SELECT kind, document, ? FROM buried"
+                " WHERE id = ? AND buried_at = ?",
+                (self._in(0), *_numbers(grave)),
+            )
+            return _removed(connection, grave)
+
+    def discard(self, grave: Buried) -> bool:
+        with self._database.write() as connection:
+            return _removed(connection, grave)
 
     def depth(self) -> Depth:
         with self._database.read() as connection:
@@ -157,7 +176,7 @@ class SqliteQueue:
     def _any_due(self) -> bool:
         with self._database.read() as connection:
             row = connection.execute(
-                "SELECT 1 FROM events WHERE due <= ? AND kind IN (?, ?) LIMIT 1", (self._in(0), *_KINDS)
+                "SELECT 1 FROM events WHERE due <= ? AND kind IN (?, ?, ?) LIMIT 1", (self._in(0), *_KINDS)
             ).fetchone()
             return row is not None
 
@@ -169,7 +188,19 @@ class SqliteQueue:
         return (self._clock() + timedelta(seconds=seconds) - _EPOCH) // _MICROSECOND
 
 
+def _numbers(grave: Buried) -> tuple[int, int]:
+    """Return id and time of a burial: an id may have been given again since."""
+    number, _, buried_at = grave.receipt.partition("-")
+    return int(number), int(buried_at)
+
+
+def _removed(connection: sqlite3.Connection, grave: Buried) -> bool:
+    return connection.execute("DELETE FROM buried WHERE id = ? AND buried_at = ?", _numbers(grave)).rowcount == 1
+
+
 def _event(kind: str, document: str) -> Event:
-    values = json.loads(document)
     event = _KINDS[kind]
-    return event(**{field.name: values[field.name] for field in fields(event)})
+    members: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(document).items()
+    }
+    return event(**{field.name: members[field.name] for field in fields(event)})
