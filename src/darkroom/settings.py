@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from darkroom.access import FASTEST_RATE, LARGEST_BURST, SLOWEST_RATE
 from darkroom.errors import BadConfiguration
 from darkroom.model import OriginalPolicy
 
@@ -86,6 +87,19 @@ class Settings(BaseModel):
     max_simultaneous_uploads: int = Field(
         64, ge=1, description="Bodies one HTTP process receives at a time; more are answered 503."
     )
+    key_rate: float = Field(
+        0.0, ge=0, le=FASTEST_RATE, description="Requests a second that each key may make; 0: as many as it likes."
+    )
+    key_burst: int = Field(
+        100, ge=1, le=LARGEST_BURST, description="Requests a key may make at once after a pause, where it has a rate."
+    )
+    owner_images: int = Field(0, ge=0, description="Most images of one owner; 0: as many as it likes.")
+    owner_bytes: int = Field(
+        0, ge=0, description="Most bytes of one owner's originals and variants; 0: as many as it likes."
+    )
+    owner_open_tickets: int = Field(
+        0, ge=0, description="Most uploads by ticket that one owner may have open; 0: as many as it likes."
+    )
     ticket_seconds: int = Field(900, ge=10, le=900, description="Life of an upload ticket.")
     idle_seconds: float = Field(20.0, ge=0.1, description="Longest silence within an upload before it is given up.")
     minimum_upload_rate: int = Field(
@@ -106,6 +120,14 @@ class Settings(BaseModel):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("key_rate")
+    @classmethod
+    def _is_rate(cls, value: float) -> float:
+        if 0 < value < SLOWEST_RATE:
+            msg = f"a rate is 0 or at least {SLOWEST_RATE:g}"
+            raise ValueError(msg)
+        return value
 
     @field_validator("public_url", "assets_url")
     @classmethod

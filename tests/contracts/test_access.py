@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clock import Clock
-from darkroom.access import Caller, Scope, split_key
+from darkroom.access import Caller, Rate, Scope, split_key
 from darkroom.access.memory import MemoryAccess
 from darkroom.access.sqlite import SqliteAccess
 from darkroom.errors import InvalidRequest
@@ -41,6 +41,23 @@ def access(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iter
 def test_a_key_says_whose_it_is_and_what_it_may_do(access: Access) -> None:
     key, text = access.add("alice", "her laptop", frozenset({Scope.READ, Scope.WRITE}))
     assert access.identify(text) == Caller(owner="alice", scopes=frozenset({Scope.READ, Scope.WRITE}), key_id=key.id)
+
+
+def test_a_key_may_have_a_rate_of_its_own(access: Access) -> None:
+    key, text = access.add("alice", "", ALL, rate=Rate(2.5, 7))
+    _, without = access.add("alice", "", ALL)
+    assert access.identify(text) == Caller(owner="alice", scopes=ALL, key_id=key.id, rate=Rate(2.5, 7))
+    assert [caller and caller.rate for caller in map(access.identify, (text, without))] == [Rate(2.5, 7), None]
+    assert [listed.rate for listed in access.list()] == [Rate(2.5, 7), None]
+    assert key.rate == Rate(2.5, 7)
+
+
+@pytest.mark.parametrize(
+    ("per_second", "burst"), [(0.0, 1), (-1.0, 1), (0.0009, 1), (1e7, 1), (float("nan"), 1), (1.0, 0), (1.0, 10**7)]
+)
+def test_a_rate_out_of_bounds_is_none(per_second: float, burst: int) -> None:
+    with pytest.raises(InvalidRequest, match="a rate is"):
+        Rate(per_second, burst)
 
 
 def test_each_key_is_its_own(access: Access) -> None:

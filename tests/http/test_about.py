@@ -27,6 +27,7 @@ def test_the_interface_is_described_completely(client):
         "/v1/images/{id}/reprocess",
         "/v1/variants",
         "/v1/limits",
+        "/v1/usage",
         "/v1/keys",
         "/healthz",
     }
@@ -72,6 +73,10 @@ def test_limits_and_variants_are_told(client):
         "frames": 1_000,
         "tags": 50,
         "ticket_seconds": 900,
+        "owner_images": None,
+        "owner_bytes": None,
+        "owner_open_tickets": None,
+        "rate": None,
     }
     variants = client.get("/v1/variants").json()["items"]
     assert [(v["name"], v["width"], v["height"], v["fit"], v["formats"]) for v in variants] == [

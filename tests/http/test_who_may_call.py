@@ -42,6 +42,7 @@ PATHS = [
     ("POST", "/v1/images"),
     ("POST", "/v1/uploads"),
     ("GET", "/v1/limits"),
+    ("GET", "/v1/usage"),
     ("GET", "/v1/variants"),
     ("GET", "/v1/keys"),
     ("GET", "/metrics"),
@@ -108,7 +109,7 @@ def test_keys_are_listed_without_their_secrets(admin, keyed_server):
     key = new_key(admin, "read", "write")
     listed = admin.get("/v1/keys").json()["items"]
     mine = next(item for item in listed if item["id"] == key["id"])
-    assert mine == {name: key[name] for name in ("id", "owner", "name", "scopes", "created_at")}
+    assert mine == {name: key[name] for name in ("id", "owner", "name", "scopes", "created_at", "rate")}
     secret = key["key"].rpartition("_")[2]
     stored = b"".join(path.read_bytes() for path in keyed_server.data.rglob("*") if path.is_file())
     assert secret.encode() not in stored

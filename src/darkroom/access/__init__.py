@@ -26,6 +26,37 @@ KEY_NAME_MAX = 100
 _OWNER_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
+NANOSECONDS = 1_000_000_000
+SLOWEST_RATE, FASTEST_RATE = 0.001, 1_000_000
+"""Requests a second. Within these bounds every moment of a bucket fits into 64 bits of nanoseconds."""
+LARGEST_BURST = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How often something may be done: ``per_second`` on average, ``burst`` times at once after a pause.
+
+    In any ``t`` seconds that is at most ``burst + per_second * t`` times. Raises ``InvalidRequest`` out of bounds.
+    """
+
+    per_second: float
+    burst: int
+
+    def __post_init__(self) -> None:
+        """Check the bounds."""
+        if not (SLOWEST_RATE <= self.per_second <= FASTEST_RATE and 1 <= self.burst <= LARGEST_BURST):
+            msg = (
+                f"a rate is {SLOWEST_RATE:g} to {FASTEST_RATE:,} requests a second, "
+                f"with a burst of 1 to {LARGEST_BURST:,}"
+            )
+            raise InvalidRequest(msg)
+
+    @property
+    def interval(self) -> int:
+        """Nanoseconds from one time to the next, rounded up, so that rounding never allows more."""
+        return math.ceil(NANOSECONDS / self.per_second)
+
+
 class Scope(StrEnum):
     """What a key is allowed to do: look, change, and govern keys and figures."""
 
@@ -36,22 +67,27 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who is asking. ``key_id`` is public and names the key in logs; ``None`` while keys are switched off."""
+    """Who is asking. ``key_id`` is public and names the key in logs; ``None`` while keys are switched off.
+
+    ``rate`` is the key's own, where it has one.
+    """
 
     owner: str
     scopes: frozenset[Scope]
     key_id: str | None
+    rate: Rate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A key as it is listed: everything but its secret."""
+    """A key as it is listed: everything but its secret. Without a ``rate`` of its own it has that of the settings."""
 
     id: str
     owner: str
     name: str
     scopes: frozenset[Scope]
     created_at: datetime
+    rate: Rate | None = None
 
 
 KEY_PREFIX = "dk"
@@ -60,7 +96,9 @@ _SECRET_BYTES = 32
 _NOBODYS_HASH = "0" * 64
 
 
-def make_key(owner: str, name: str, scopes: Iterable[Scope], created_at: datetime) -> tuple[Key, str]:
+def make_key(
+    owner: str, name: str, scopes: Iterable[Scope], created_at: datetime, rate: Rate | None = None
+) -> tuple[Key, str]:
     """Return a new key and its secret, 32 bytes from the system's secure source; raises ``InvalidRequest``."""
     allowed = frozenset(scopes)
     if not allowed:
@@ -72,6 +110,7 @@ def make_key(owner: str, name: str, scopes: Iterable[Scope], created_at: datetim
         name=clean_line(name, "a key's name", KEY_NAME_MAX),
         scopes=allowed,
         created_at=created_at,
+        rate=rate,
     )
     return key, secrets.token_urlsafe(_SECRET_BYTES)
 
@@ -114,7 +153,7 @@ def clean_owner(text: str) -> str:
 class Access(Protocol):
     """The keys. A key that was revoked is unknown to every process from then on."""
 
-    def add(self, owner: str, name: str, scopes: frozenset[Scope]) -> tuple[Key, str]:
+    def add(self, owner: str, name: str, scopes: frozenset[Scope], *, rate: Rate | None = None) -> tuple[Key, str]:
         """Make a key and return it with its text, which is never to be had again. Raises ``InvalidRequest``.
 
         ``name`` says what the key is for; it may be empty.
@@ -132,25 +171,6 @@ class Access(Protocol):
     def revoke(self, key_id: str) -> bool:
         """Forget a key; ``False`` when there is none of that id."""
         ...
-
-
-NANOSECONDS = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """How often something may be done: ``per_second`` on average, ``burst`` times at once after a pause.
-
-    In any ``t`` seconds that is at most ``burst + per_second * t`` times.
-    """
-
-    per_second: float
-    burst: int
-
-    @property
-    def interval(self) -> int:
-        """Nanoseconds from one time to the next, rounded up, so that rounding never allows more."""
-        return math.ceil(NANOSECONDS / self.per_second)
 
 
 def once_more(full_at: int, now: int, rate: Rate) -> tuple[int, int]:

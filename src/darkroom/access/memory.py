@@ -22,8 +22,8 @@ class MemoryAccess:
         self._lock = threading.Lock()
         self._keys: dict[str, tuple[Key, str]] = {}
 
-    def add(self, owner: str, name: str, scopes: frozenset[Scope]) -> tuple[Key, str]:
-        key, secret = make_key(owner, name, scopes, self._clock())
+    def add(self, owner: str, name: str, scopes: frozenset[Scope], *, rate: Rate | None = None) -> tuple[Key, str]:
+        key, secret = make_key(owner, name, scopes, self._clock(), rate)
         with self._lock:
             self._keys[key.id] = key, secret_hash(secret)
         return key, key_text(key.id, secret)
@@ -36,7 +36,7 @@ class MemoryAccess:
         key, kept_hash = self._keys.get(key_id, (None, None))
         if not is_secret(secret, kept_hash) or key is None:
             return None
-        return Caller(owner=key.owner, scopes=key.scopes, key_id=key.id)
+        return Caller(owner=key.owner, scopes=key.scopes, key_id=key.id, rate=key.rate)
 
     def list(self) -> Sequence[Key]:
         with self._lock:

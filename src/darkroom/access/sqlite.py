@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from darkroom.access import Caller, Key, Scope, is_secret, key_text, make_key, secret_hash, split_key
+from darkroom.access import Caller, Key, Rate, Scope, is_secret, key_text, make_key, secret_hash, split_key
 from darkroom.sqlite import Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-_VERSION = 1
+_VERSION = 2
 # Times are microseconds since 1970.
 _SCHEMA = """
 CREATE TABLE keys (
@@ -22,8 +22,11 @@ CREATE TABLE keys (
     owner TEXT NOT NULL,
     name TEXT NOT NULL,
     scopes TEXT NOT NULL,
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    per_second REAL,
+    burst INTEGER
 )"""
+_STEPS = ("ALTER TABLE keys ADD COLUMN per_second REAL;\nALTER TABLE keys ADD COLUMN burst INTEGER",)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -33,14 +36,15 @@ class SqliteAccess:
     """An ``Access`` in the file ``path``. ``clock`` returns the present as an aware moment."""
 
     def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
-        self._database = Database(path, _SCHEMA, version=_VERSION)
+        self._database = Database(path, _SCHEMA, version=_VERSION, steps=_STEPS)
         self._clock = clock
 
-    def add(self, owner: str, name: str, scopes: frozenset[Scope]) -> tuple[Key, str]:
-        key, secret = make_key(owner, name, scopes, self._clock())
+    def add(self, owner: str, name: str, scopes: frozenset[Scope], *, rate: Rate | None = None) -> tuple[Key, str]:
+        key, secret = make_key(owner, name, scopes, self._clock(), rate)
         with self._database.write() as connection:
             connection.execute(
-                "INSERT INTO keys (id, secret_hash, owner, name, scopes, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO keys (id, secret_hash, owner, name, scopes, created_at, per_second, burst)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     key.id,
                     secret_hash(secret),
@@ -48,6 +52,8 @@ class SqliteAccess:
                     key.name,
                     " ".join(sorted(key.scopes)),
                     (key.created_at - _EPOCH) // _MICROSECOND,
+                    rate and rate.per_second,
+                    rate and rate.burst,
                 ),
             )
         return key, key_text(key.id, secret)
@@ -58,11 +64,13 @@ class SqliteAccess:
             return None
         key_id, secret = parts
         with self._database.read() as connection:
-            row = connection.execute("SELECT secret_hash, owner, scopes FROM keys WHERE id = ?", (key_id,)).fetchone()
-        kept_hash, owner, scopes = row or (None, "", "")
+            row = connection.execute(
+                "SELECT secret_hash, owner, scopes, per_second, burst FROM keys WHERE id = ?", (key_id,)
+            ).fetchone()
+        kept_hash, owner, scopes, per_second, burst = row or (None, "", "", None, None)
         if not is_secret(secret, kept_hash):
             return None
-        return Caller(owner=owner, scopes=_scopes(scopes), key_id=key_id)
+        return Caller(owner=owner, scopes=_scopes(scopes), key_id=key_id, rate=_rate(per_second, burst))
 
     def list(self) -> Sequence[Key]:
         with self._database.read() as connection:
@@ -73,9 +81,11 @@ class SqliteAccess:
                     name=name,
                     scopes=_scopes(scopes),
                     created_at=_EPOCH + created_at * _MICROSECOND,
+                    rate=_rate(per_second, burst),
                 )
-                for key_id, owner, name, scopes, created_at in connection.execute(
-                    "SELECT id, owner, name, scopes, created_at FROM keys ORDER BY created_at, number"
+                for key_id, owner, name, scopes, created_at, per_second, burst in connection.execute(
+                    "SELECT id, owner, name, scopes, created_at, per_second, burst FROM keys"
+                    " ORDER BY created_at, number"
                 )
             ]
 
@@ -88,6 +98,10 @@ class SqliteAccess:
     def close(self) -> None:
         """Close this thread's connection."""
         self._database.close()
+
+
+def _rate(per_second: float | None, burst: int | None) -> Rate | None:
+    return None if per_second is None or burst is None else Rate(per_second, burst)
 
 
 def _scopes(text: str) -> frozenset[Scope]:

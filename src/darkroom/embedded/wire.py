@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from darkroom import settings as configuration
+from darkroom.access import Rate
+from darkroom.access.shared import SharedRates
 from darkroom.access.sqlite import SqliteAccess
 from darkroom.bucket.notifying import NotifyingBucket
 from darkroom.bucket.objects import ObjectBucket
+from darkroom.catalog.quotas import Quota
 from darkroom.catalog.sqlite import SqliteCatalog
 from darkroom.edge.answers import Lifetimes
 from darkroom.edge.defaults import packaged, shelve_defaults
@@ -50,7 +54,9 @@ def prepare(settings: Settings) -> None:
 
     Raises ``BadConfiguration``, ``Unavailable`` for data of another release.
     """
-    empty(Layout(settings.data).figures)
+    layout = Layout(settings.data)
+    empty(layout.figures)
+    layout.rates.unlink(missing_ok=True)  # its moments are those of a clock that begins anew with the machine
     service(settings).check()
     access(settings).list()
 
@@ -86,6 +92,12 @@ def service(settings: Settings, transform: Transform | None = None) -> Service:
             max_post_bytes=settings.max_post_bytes,
             max_tags=settings.max_tags,
             ticket_life=timedelta(seconds=settings.ticket_seconds),
+            quota=Quota(
+                images=settings.owner_images or None,
+                bytes=settings.owner_bytes or None,
+                open_tickets=settings.owner_open_tickets or None,
+                ticket_life=timedelta(seconds=settings.ticket_seconds),
+            ),
         ),
         clock=utc_now,
         randomness=secrets.token_bytes,
@@ -131,10 +143,12 @@ def application(settings: Settings, parts: Service, keys: Access) -> ASGIApp:
         keys=settings.keys,
         allowed_origins=settings.allowed_origins,
         delivery_url=settings.delivery_url,
+        rate=Rate(settings.key_rate, settings.key_burst) if settings.key_rate else None,
         exposition=lambda: exposition(parts),
     )
     door = UploadDoor(_tickets(settings), parts.uploads, reception, parts.figures)
-    api = create_api(parts, keys, reception, options, on_stop=delivery.close)
+    rates = SharedRates(layout.rates, time.monotonic_ns)
+    api = create_api(parts, keys, rates, reception, options, on_stop=delivery.close)
     return DeliveryApp(delivery, front(api, {UPLOAD_PREFIX: door}, options, parts.figures))
 
 

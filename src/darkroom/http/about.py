@@ -1,4 +1,4 @@
-"""Routes that say what the service is and how it is: limits, variants, health, figures, and the page of its API."""
+"""Routes that say what the service is and how it is: variants, health, figures, and the page of its API."""
 
 from collections.abc import Callable
 from importlib.resources import files
@@ -10,7 +10,11 @@ from fastapi.responses import HTMLResponse
 from darkroom.access import Caller, Scope
 from darkroom.errors import NotFound
 from darkroom.http.authority import Authority
-from darkroom.http.documents import HealthDocument, LimitsDocument, RecipesDocument, recipe_document
+from darkroom.http.documents import (
+    HealthDocument,
+    RecipesDocument,
+    recipe_document,
+)
 from darkroom.service import Service
 
 # The API page is Swagger UI from a package, so it works with no internet; its files are the only ones it may load.
@@ -43,20 +47,6 @@ def about_routes(
     router = APIRouter(tags=["about"])
     reader = Annotated[Caller, Depends(authority.needs(Scope.READ))]
     administrator = Annotated[Caller, Depends(authority.needs(Scope.ADMIN))]
-
-    @router.get("/v1/limits", response_model=LimitsDocument)
-    def get_limits(caller: reader) -> dict[str, Any]:  # noqa: ARG001  # asked for its scope
-        """Say what is accepted at most."""
-        rules = service.rules
-        return {
-            "ticket_bytes": rules.limits.bytes,
-            "post_bytes": rules.max_post_bytes,
-            "pixels": rules.limits.pixels,
-            "side": rules.limits.side,
-            "frames": rules.limits.frames,
-            "tags": rules.max_tags,
-            "ticket_seconds": int(rules.ticket_life.total_seconds()),
-        }
 
     @router.get("/v1/variants", response_model=RecipesDocument)
     def get_variants(caller: reader) -> dict[str, Any]:  # noqa: ARG001  # asked for its scope

@@ -24,6 +24,7 @@ from darkroom.http.guard import LocalOnly
 from darkroom.http.images import image_routes
 from darkroom.http.journal import Journal
 from darkroom.http.keys import key_routes
+from darkroom.http.limits import limit_routes
 from darkroom.http.lingering import Lingering
 from darkroom.http.problems import PROBLEM_TYPE, PROTOCOL_CODES, problem, raw_problem
 from darkroom.http.waiting import Waiting
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from darkroom.access import Access
+    from darkroom.access import Access, Rate, Rates
     from darkroom.figures import Figures
     from darkroom.http.reception import Reception
     from darkroom.service import Service
@@ -48,6 +49,8 @@ class ApiOptions:
     keys: bool
     allowed_origins: tuple[str, ...]
     delivery_url: str
+    rate: Rate | None = None
+    """How often a key may call that has no rate of its own; ``None``: as often as it likes."""
     exposition: Callable[[], tuple[bytes, str]] | None = None
     """Gives body and content type of ``/metrics``; ``None`` where figures are kept elsewhere."""
 
@@ -61,6 +64,7 @@ PROBLEM_ANSWER: dict[str, Any] = {
 def create_api(
     service: Service,
     access: Access,
+    rates: Rates,
     reception: Reception,
     options: ApiOptions,
     *,
@@ -83,11 +87,12 @@ def create_api(
         responses={"4XX": PROBLEM_ANSWER, "5XX": PROBLEM_ANSWER},
         separate_input_output_schemas=False,
     )
-    authority = Authority(access if options.keys else None)
+    authority = Authority(access if options.keys else None, rates, options.rate)
     waiting = Waiting(service.catalog.get_many)
     routers = (
         image_routes(service, authority, waiting, reception, options.delivery_url),
         key_routes(access, authority),
+        limit_routes(service, authority),
         about_routes(service, authority, options.exposition),
     )
     for router in routers:

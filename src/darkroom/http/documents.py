@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from darkroom.access import FASTEST_RATE, LARGEST_BURST, SLOWEST_RATE
 from darkroom.model import Format, Original, State
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from darkroom.access import Rate
     from darkroom.model import Facts, Image, Page, Variant
     from darkroom.transform.recipes import Recipe
 
@@ -126,8 +128,17 @@ class RecipesDocument(_Shape):
     items: list[RecipeDocument]
 
 
+class RateDocument(_Shape):
+    """How often a key may call: so many times a second on average, ``burst`` times at once after a pause."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    per_second: float = Field(ge=SLOWEST_RATE, le=FASTEST_RATE)
+    burst: int = Field(ge=1, le=LARGEST_BURST)
+
+
 class LimitsDocument(_Shape):
-    """What is accepted at most."""
+    """What is accepted at most; ``null``: as much as one likes. ``rate`` is that of the key that asks."""
 
     ticket_bytes: int
     post_bytes: int
@@ -136,6 +147,26 @@ class LimitsDocument(_Shape):
     frames: int
     tags: int
     ticket_seconds: int
+    owner_images: int | None
+    owner_bytes: int | None
+    owner_open_tickets: int | None
+    rate: RateDocument | None
+
+
+class LevelDocument(_Shape):
+    """How much of something there is, and how much there may be; ``null``: as much as one likes."""
+
+    used: int
+    limit: int | None
+
+
+class UsageDocument(_Shape):
+    """What the owner of the key has."""
+
+    owner: str
+    images: LevelDocument
+    bytes: LevelDocument
+    open_tickets: LevelDocument
 
 
 class HealthDocument(_Shape):
@@ -152,6 +183,7 @@ class KeyDocument(_Shape):
     name: str
     scopes: list[str]
     created_at: str
+    rate: RateDocument | None
 
 
 class NewKeyDocument(KeyDocument):
@@ -211,6 +243,12 @@ class NewKey(BaseModel):
     owner: str = Field(min_length=1, max_length=64, pattern="^[a-z0-9_-]+$", examples=["local"])
     name: str = Field(min_length=1, max_length=100, examples=["web application"])
     scopes: list[Literal["read", "write", "admin"]] = Field(min_length=1, max_length=3)
+    rate: RateDocument | None = Field(None, description="How often the key may call, if not as all keys.")
+
+
+def rate_document(rate: Rate | None) -> dict[str, Any] | None:
+    """Return how often a key may call, ``None`` for as often as it likes."""
+    return None if rate is None else {"per_second": rate.per_second, "burst": rate.burst}
 
 
 def timestamp(moment: datetime) -> str:

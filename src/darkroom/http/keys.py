@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Response
 
-from darkroom.access import Access, Caller, Key, Scope, clean_owner
+from darkroom.access import Access, Caller, Key, Rate, Scope, clean_owner
 from darkroom.errors import NotFound
 from darkroom.http.authority import Authority
-from darkroom.http.documents import KeysDocument, NewKey, NewKeyDocument, timestamp
+from darkroom.http.documents import KeysDocument, NewKey, NewKeyDocument, rate_document, timestamp
 
 
 def key_routes(access: Access, authority: Authority) -> APIRouter:
@@ -18,7 +18,9 @@ def key_routes(access: Access, authority: Authority) -> APIRouter:
     @router.post("/v1/keys", status_code=201, response_model=NewKeyDocument)
     def post_key(body: NewKey, response: Response, caller: administrator) -> dict[str, Any]:  # noqa: ARG001
         """Make a key; its text is in this answer and never again."""
-        key, text = access.add(clean_owner(body.owner), body.name, frozenset(Scope(scope) for scope in body.scopes))
+        rate = None if body.rate is None else Rate(body.rate.per_second, body.rate.burst)
+        scopes = frozenset(Scope(scope) for scope in body.scopes)
+        key, text = access.add(clean_owner(body.owner), body.name, scopes, rate=rate)
         response.headers["cache-control"] = "no-store"
         return _shown(key) | {"key": text}
 
@@ -45,4 +47,5 @@ def _shown(key: Key) -> dict[str, Any]:
         "name": key.name,
         "scopes": sorted(scope.value for scope in key.scopes),
         "created_at": timestamp(key.created_at),
+        "rate": rate_document(key.rate),
     }

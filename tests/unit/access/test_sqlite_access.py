@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clock import Clock
-from darkroom.access import Scope, secret_hash, split_key
+from darkroom.access import Caller, Rate, Scope, key_text, secret_hash, split_key
 from darkroom.access.sqlite import SqliteAccess
 
 if TYPE_CHECKING:
@@ -75,6 +75,46 @@ def ask(doorman: subprocess.Popen[str], text: str) -> str:
     doorman.stdin.write(text + "\n")
     doorman.stdin.flush()
     return doorman.stdout.readline().strip()
+
+
+VERSION_1 = """
+CREATE TABLE keys (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    secret_hash TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    name TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+);
+PRAGMA user_version = 1;
+"""
+
+
+def test_keys_of_an_earlier_release_go_on_working(file: Path, tmp_path: Path) -> None:
+    connection = sqlite3.connect(file)
+    connection.executescript(VERSION_1)
+    row = ("abcdefghijkl", secret_hash("secret"), "alice", "laptop", "read write", 1_795_000_000_000_000)
+    connection.execute("INSERT INTO keys VALUES (1, ?, ?, ?, ?, ?, ?)", row)
+    connection.commit()
+    connection.close()
+    access = SqliteAccess(file, Clock())
+    scopes = frozenset({Scope.READ, Scope.WRITE})
+    assert access.identify(key_text("abcdefghijkl", "secret")) == Caller(
+        owner="alice", scopes=scopes, key_id="abcdefghijkl"
+    )
+    new, _ = access.add("bob", "", ALL, rate=Rate(1, 2))
+    assert {key.id: key.rate for key in access.list()} == {"abcdefghijkl": None, new.id: Rate(1, 2)}
+    access.close()
+    SqliteAccess(tmp_path / "new.sqlite", Clock()).close()
+    assert columns(file) == columns(tmp_path / "new.sqlite")
+
+
+def columns(file: Path) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(file)
+    found = connection.execute("PRAGMA table_info(keys)").fetchall()
+    connection.close()
+    return found
 
 
 def test_keys_outlive_the_process(file: Path) -> None:
