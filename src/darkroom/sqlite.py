@@ -9,7 +9,7 @@ import os
 import sqlite3
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from darkroom.errors import StorageFull, Unavailable
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 BUSY_SECONDS = 10.0
 MAPPED_BYTES = 2 * 1024**3
 """How much of a file is read through a mapping, which all connections share, rather than through a cache of each."""
+COPIED_PAGES = 1000
+"""How much of a file is copied in one step."""
 
 
 class Database:
@@ -114,19 +116,58 @@ class Database:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        try:
+        with _explained(self._path):
             yield
-        except sqlite3.OperationalError as error:
-            if _primary_code(error) in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
-                msg = "the disk is full or failing; free some room and send the request again"
-                raise StorageFull(msg) from error
-            msg = f"the database {self._path.name} does not answer ({error}); try again"
-            raise Unavailable(msg) from error
-        except sqlite3.IntegrityError:
-            raise
-        except sqlite3.DatabaseError as error:
-            msg = f"the database {self._path.name} is damaged ({error}); restore it from a backup"
-            raise Unavailable(msg, code="data-damaged") from error
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite raises about a file into errors of ours."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if _primary_code(error) in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+            msg = "the disk is full or failing; free some room and send the request again"
+            raise StorageFull(msg) from error
+        msg = f"the database {path.name} does not answer ({error}); try again"
+        raise Unavailable(msg) from error
+    except sqlite3.IntegrityError:
+        raise
+    except sqlite3.DatabaseError as error:
+        msg = f"the database {path.name} is damaged ({error}); restore it from a backup"
+        raise Unavailable(msg, code="data-damaged") from error
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a database, which may be in use, as it is at one moment; ``target`` must not be there yet.
+
+    On disk when it returns. Raises ``Unavailable`` when ``source`` is not there or damaged, ``StorageFull``.
+    """
+    if not source.is_file():
+        msg = f"there is no {source.name} in {source.parent}"
+        raise Unavailable(msg)
+    with _explained(source), closing(sqlite3.connect(source, timeout=BUSY_SECONDS, isolation_level=None)) as original:
+        # Steps that do not lie in one transaction begin anew whenever somebody writes in between, so for ever.
+        original.execute("BEGIN")
+        original.execute("SELECT 1 FROM sqlite_schema").fetchone()
+        with closing(sqlite3.connect(target, isolation_level=None)) as made:
+            made.execute("PRAGMA journal_mode = OFF")
+            original.backup(made, pages=COPIED_PAGES)
+            found = made.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        msg = f"the database {source.name} is damaged ({found}); restore it from a backup"
+        raise Unavailable(msg, code="data-damaged")
+    descriptor = os.open(target, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def data_format(path: Path) -> int:
+    """Return of which version the data in a file are, without changing any. Raises ``Unavailable``."""
+    with _explained(path), closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+        return _version(connection)
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from darkroom.errors import Unavailable
-from darkroom.sqlite import Database
+from darkroom.sqlite import COPIED_PAGES, Database, copy, data_format
 
 SCHEMA = "CREATE TABLE notes (text TEXT) STRICT"
 STEPS = (
@@ -125,3 +125,49 @@ def test_many_threads_may_write_at_once(tmp_path):
     for thread in threads:
         thread.join()
     assert len(set(texts(database))) == 160
+
+
+def test_a_database_is_copied_as_it_is_at_one_moment_while_others_write(tmp_path):
+    path, ended = tmp_path / "notes.sqlite3", threading.Event()
+    database = Database(path, SCHEMA, version=1)
+    with database.write() as connection:
+        connection.executemany("INSERT INTO notes VALUES (?)", (("x" * 4000,) for _ in range(6 * COPIED_PAGES)))
+
+    def write():
+        while not ended.is_set():
+            with database.write() as connection:
+                connection.executemany("INSERT INTO notes VALUES (?)", [("pair",), ("pair",)])
+        database.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for number in range(5):
+            copy(path, tmp_path / f"copy {number}")
+    finally:
+        ended.set()
+        writer.join()
+    for number in range(5):
+        copied = tmp_path / f"copy {number}"
+        with Database(copied, SCHEMA, version=1).read() as connection:
+            assert connection.execute("SELECT count(*) FROM notes").fetchone()[0] % 2 == 0
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_copy_is_one_file_of_the_same_format(tmp_path):
+    Database(tmp_path / "notes.sqlite3", NEWER_SCHEMA, version=3, steps=STEPS).close()
+    (tmp_path / "copies").mkdir()
+    copy(tmp_path / "notes.sqlite3", tmp_path / "copies" / "notes.sqlite3")
+    assert [file.name for file in (tmp_path / "copies").iterdir()] == ["notes.sqlite3"]
+    assert data_format(tmp_path / "copies" / "notes.sqlite3") == 3
+
+
+def test_what_cannot_be_copied_is_named(tmp_path):
+    with pytest.raises(Unavailable, match=r"no notes.sqlite3 in "):
+        copy(tmp_path / "notes.sqlite3", tmp_path / "copy")
+    Database(tmp_path / "notes.sqlite3", SCHEMA, version=1).close()
+    content = bytearray((tmp_path / "notes.sqlite3").read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    (tmp_path / "notes.sqlite3").write_bytes(content)
+    with pytest.raises(Unavailable, match=r"notes.sqlite3 is damaged"):
+        copy(tmp_path / "notes.sqlite3", tmp_path / "copy")
