@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from darkroom.cli import get, images, keys, put, search, serve
+from darkroom.cli import get, images, keys, put, search, serve, usage
 
 
 def command_line() -> typer.Typer:
@@ -33,6 +33,7 @@ def command_line() -> typer.Typer:
     app.command(name="rm")(images.remove)
     app.command(name="reprocess")(images.reprocess)
     app.command(name="variants")(images.variants)
+    app.command(name="usage")(usage.usage)
     app.add_typer(keys.app, name="keys")
     return app
 

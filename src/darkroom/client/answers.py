@@ -235,14 +235,51 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """How much of something there is, and how much there may be; ``None``: as much as one likes."""
+
+    used: int
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What the owner of a key has: images, bytes of originals and variants, uploads that are open."""
+
+    owner: str
+    images: Level
+    bytes: Level
+    open_tickets: Level
+    raw: Mapping[str, Any] = field(repr=False, compare=False)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read what an owner has; raises as ``Image.from_json``."""
+        levels = {name: Level(**_fields_of(Level, data[name])) for name in ("images", "bytes", "open_tickets")}
+        return cls(owner=data["owner"], raw=data, **levels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """How often a key may call: so many times a second on average, ``burst`` times at once after a pause."""
+
+    per_second: float
+    burst: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """An API key. ``key`` is its text, which only the answer that made it contains; ``raw`` is that answer."""
+    """An API key. ``rate`` is its own, if it has one.
+
+    ``key`` is its text, which only the answer that made it contains; ``raw`` is that answer.
+    """
 
     id: str
     owner: str
     name: str
     scopes: tuple[str, ...]
     created_at: datetime
+    rate: Rate | None
     key: str | None = field(repr=False)
     raw: Mapping[str, Any] = field(repr=False, compare=False)
 
@@ -255,12 +292,13 @@ class Key:
             name=data["name"],
             scopes=tuple(data["scopes"]),
             created_at=datetime.fromisoformat(data["created_at"]),
+            rate=_known(Rate, data.get("rate")),
             key=data.get("key"),
             raw=data,
         )
 
 
-_Value = TypeVar("_Value", Source, Failure)
+_Value = TypeVar("_Value", Source, Failure, Rate)
 
 
 def _known(cls: type[_Value], data: Mapping[str, Any] | None) -> _Value | None:

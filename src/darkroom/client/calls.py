@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 from urllib.parse import quote
 
-from darkroom.client.answers import Changes, Criteria, Image, Key, Labels, Page, Recipe, Ticket
+from darkroom.client.answers import Changes, Criteria, Image, Key, Labels, Page, Rate, Recipe, Ticket, Usage
 from darkroom.client.connection import Call, Connection, Patience
 from darkroom.client.errors import ApiError, SourceChanged, UnexpectedAnswer
 
@@ -237,6 +237,10 @@ class Client:
         """Return what the server accepts at most, as it tells it."""
         return _parsed(dict[str, Any], self._send(_read("v1/limits")))
 
+    def usage(self) -> Usage:
+        """Return what the owner of the key has, and how much it may have."""
+        return _parsed(Usage.from_json, self._send(_read("v1/usage")))
+
     def health(self) -> None:
         """Return when catalog and buckets answer; raises ``ApiError`` when they do not."""
         self._send(_read("healthz"))
@@ -245,9 +249,14 @@ class Client:
         """Return all API keys, without their texts. Needs an admin key, as the next two do."""
         return _parsed(_items_of(Key.from_json), self._send(_read("v1/keys")))
 
-    def add_key(self, name: str, *, owner: str, scopes: Iterable[str]) -> Key:
-        """Make an API key and return it with its text, which is never to be had again."""
-        told = {"owner": owner, "name": name, "scopes": list(scopes)}
+    def add_key(self, name: str, *, owner: str, scopes: Iterable[str], rate: Rate | None = None) -> Key:
+        """Make an API key and return it with its text, which is never to be had again.
+
+        Without ``rate`` it may call as often as the server lets all keys.
+        """
+        told: dict[str, Any] = {"owner": owner, "name": name, "scopes": list(scopes)}
+        if rate is not None:
+            told["rate"] = {"per_second": rate.per_second, "burst": rate.burst}
         return _parsed(Key.from_json, self._send(Call(method="POST", url="v1/keys", json=told)))
 
     def revoke_key(self, key_id: str) -> None:
