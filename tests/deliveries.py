@@ -12,8 +12,8 @@ from darkroom.edge.answers import Picture
 from darkroom.edge.delivery import Delivery, DeliveryRules
 from darkroom.edge.purgelog import PurgeLog
 from darkroom.figures.memory import MemoryFigures
-from darkroom.model import State
-from darkroom.names import asset_key, default_key
+from darkroom.model import Image, Shelved, State
+from darkroom.names import asset_key, default_key, moment_of
 from darkroom.transform.recipes import DEFAULT_RECIPES
 
 if TYPE_CHECKING:
@@ -88,12 +88,14 @@ class Edge:
     def __post_init__(self) -> None:
         self.bucket = Bucket()
         self.states: dict[str, State | None] = {ID: State.READY, OTHER_ID: State.READY}
+        self.ledger: dict[str, str] = {}
+        """The checksum of each of the first image's objects, by name."""
         self.purges = PurgeLog(self.folder / "purges")
         self.figures = MemoryFigures()
         self.runner = asyncio.Runner()
         self.delivery = Delivery(
             self.bucket,
-            self.states.get,
+            self.look_up,
             self.purges.reader(),
             self.figures,
             recipes=self.recipes,
@@ -101,6 +103,17 @@ class Edge:
             rules=self.rules,
             clock=lambda: self.seconds,
         )
+
+    def look_up(self, image_id: str) -> Image | None:
+        """Return the image as the catalog would."""
+        state = self.states.get(image_id)
+        return None if state is None else self.image(image_id, state)
+
+    def image(self, image_id: str, state: State) -> Image:
+        """Return an image with the first image's ledger."""
+        objects = tuple(Shelved(name=name, checksum=checksum) for name, checksum in self.ledger.items())
+        moment = moment_of(image_id)
+        return Image(id=image_id, owner="local", state=state, filename="cat.jpg", uploaded_at=moment, objects=objects)
 
     def shelve(self, variant: str = "medium", extension: str = "jpg", body: bytes = JPEG) -> None:
         """Put a variant of the first image."""

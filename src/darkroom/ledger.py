@@ -35,10 +35,12 @@ def checksum(body: bytes) -> str:
 
 def checksum_of(file: BinaryIO) -> str:
     """Return the checksum of what is left to read of a file, in little memory."""
-    digest = hashlib.sha256()
-    while chunk := file.read(_CHUNK):
-        digest.update(chunk)
-    return _text(digest.digest())
+    return _text(_hashed(file).digest())
+
+
+def sha256_of(file: BinaryIO) -> str:
+    """Return the SHA-256, in hex, of what is left to read of a file, in little memory: the checksum of an original."""
+    return _hashed(file).hexdigest()
 
 
 def slots(recipes: Iterable[Recipe]) -> tuple[str, ...]:
@@ -64,6 +66,13 @@ def expected(image: Image, key: str) -> str | None:
     """Return the checksum that the object under ``key`` has to have, ``None`` when nothing is said of it."""
     name = key.removeprefix(names.asset_prefix(image.id))
     return next((one.checksum for one in image.objects if one.name == name), None)
+
+
+def _hashed(file: BinaryIO) -> hashlib._Hash:
+    digest = hashlib.sha256()
+    while chunk := file.read(_CHUNK):
+        digest.update(chunk)
+    return digest
 
 
 def _text(digest: bytes) -> str:

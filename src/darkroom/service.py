@@ -6,12 +6,14 @@ import dataclasses
 import hashlib
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, BinaryIO
 
 from darkroom import figures as f
-from darkroom import names
+from darkroom import ledger, names
 from darkroom.catalog import Claim
 from darkroom.catalog.quotas import Quota
 from darkroom.errors import (
@@ -22,28 +24,29 @@ from darkroom.errors import (
     Refused,
     TooLarge,
     TooManyPixels,
+    Unavailable,
     UnsupportedFormat,
     VersionMoved,
 )
-from darkroom.events import ImageDeleted, ObjectCreated
-from darkroom.model import Facts, Failure, Format, Image, Original, OriginalPolicy, State, Variant
+from darkroom.events import EdgePurge, ImageDeleted, ObjectCreated
+from darkroom.model import Facts, Failure, Format, Image, Original, OriginalPolicy, Shelved, State, Variant
 from darkroom.transform import Limits, Order
 from darkroom.transform.recipes import Fit
 from darkroom.transform.sniff import HEAD_BYTES, sniff
 from darkroom.uploads import Promise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from darkroom.bucket import Bucket, Stat
+    from darkroom.bucket import Bucket, Stat, Stored
     from darkroom.catalog import Catalog
     from darkroom.catalog.quotas import Usage
-    from darkroom.edge import Purges
+    from darkroom.edge import FarEdge, Purges
     from darkroom.events import Event, Queue
     from darkroom.figures import Figures
     from darkroom.model import Page, Query
-    from darkroom.transform import Inspect, Rendered, Transform
+    from darkroom.transform import Inspect, Rendered, Slot, Transform
     from darkroom.transform.recipes import Recipe
     from darkroom.uploads import Ticket, Tickets
 
@@ -58,6 +61,42 @@ CLAIM_LIFE = timedelta(hours=24)
 
 EDIT_SECONDS = 10.0
 """How long an edit without a version goes on trying while others write in between."""
+
+
+class Step(StrEnum):
+    """The moments between two effects of a flow, in their order: where a process may die, and what follows must cope.
+
+    ``Service.reached`` is told of each.
+    """
+
+    IMAGE_CREATED = "image-created"
+    ORIGINAL_STORED = "original-stored"
+
+    EVENT_TAKEN = "event-taken"
+    RENDERED = "rendered"
+    LEDGER_WRITTEN = "ledger-written"
+    OBJECT_SHELVED = "object-shelved"
+    """After each of them."""
+    STALE_REMOVED = "stale-removed"
+    COMMITTED = "committed"
+    CHANGE_PURGED = "change-purged"
+    ORIGINAL_ARCHIVED = "original-archived"
+    ORIGINAL_DISPOSED = "original-disposed"
+    FAILURE_WRITTEN = "failure-written"
+
+    REPROCESS_WRITTEN = "reprocess-written"
+    RENDER_ASKED = "render-asked"
+
+    ERASURE_PROMISED = "erasure-promised"
+    TOMBSTONE_WRITTEN = "tombstone-written"
+    ORIGINAL_ERASED = "original-erased"
+    OBJECT_ERASED = "object-erased"
+    """After each of them."""
+    ERASURE_PURGED = "erasure-purged"
+
+
+def _unnoticed(step: Step) -> None:
+    """Do nothing at a step, as everywhere but in tests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +168,9 @@ class Service:
     """Returns the aware time of now."""
     randomness: Callable[[int], bytes]
     """Returns that many bytes of the system's secure source."""
+    far_edge: FarEdge | None = None
+    """What stands in front of delivery, where something does that has to be told."""
+    reached: Callable[[Step], None] = _unnoticed
 
     # ------------------------------------------------------------------ upload
 
@@ -188,15 +230,23 @@ class Service:
         image = self._begin(owner, upload, State.PROCESSING, fingerprint, idempotency_key)
         if image.state is not State.PROCESSING:
             return image
+        self.reached(Step.IMAGE_CREATED)
         try:
             self.uploads.put(names.original_key(image.id), body, content_type=upload.content_type, create_only=True)
         except AlreadyExists:
             log.info("upload repeated", extra={"image": image.id})
         except Exception:
-            self.catalog.forget(image.id)
+            self._take_back(image)
             raise
+        self.reached(Step.ORIGINAL_STORED)
         self.figures.add(f.RECEIVED_BYTES, upload.bytes, door="post")
         return image
+
+    def _take_back(self, image: Image) -> None:
+        """Forget an upload that could not be stored; where that cannot be done either, the sweep ends it."""
+        with suppress(Unavailable, VersionMoved):
+            self.catalog.forget(image.id, version=image.version)
+            self.uploads.delete(names.original_key(image.id))
 
     def _refuse_at_once(self, upload: Upload, body: Path) -> None:
         if upload.bytes > self.rules.max_post_bytes:
@@ -231,6 +281,7 @@ class Service:
             tags=upload.tags,
             promised_bytes=upload.bytes,
             promised_sha256=upload.sha256,
+            objects=ledger.promise((), ledger.slots(self.recipes)),
         )
         claim = None
         if idempotency_key is not None:
@@ -256,10 +307,10 @@ class Service:
             raise NotFound(msg)
         return image
 
-    def state_of(self, image_id: str) -> State | None:
-        """Return what delivery says of a missing picture's image: its state, or ``None`` when there is no image."""
+    def delivered(self, image_id: str) -> Image | None:
+        """Return what delivery has to know of an image, whoever's it is; ``None`` when there is none, or no more."""
         image = self.catalog.get(image_id)
-        return None if image is None or image.state is State.DELETED else image.state
+        return None if image is None or image.state is State.DELETED else image
 
     def search(self, query: Query) -> Page:
         """Return one page of an owner's images. Raises ``InvalidRequest`` for a cursor of another search."""
@@ -269,7 +320,7 @@ class Service:
         """Open the original for reading; the caller closes it. Raises ``NotFound``, ``OriginalDeleted``."""
         image = self.image(owner, image_id)
         if image.original is Original.KEPT:
-            for key in (names.original_key(image_id), names.archive_key(image_id)):
+            for key in _original_keys(image):
                 try:
                     stat, file = self.uploads.open(key)
                 except NotFound:
@@ -319,8 +370,8 @@ class Service:
                 msg = "focus must be two numbers from 0 to 1, [from the left, from the top]"
                 raise InvalidRequest(msg)
             changes["focus"] = edit.focus
-            if self._crops_by_focus and image.original is Original.KEPT and image.state is not State.AWAITING:
-                changes |= {"state": State.PROCESSING, "generation": image.generation + 1}
+            if self._crops_by_focus and self._original_of(image) is not None:
+                changes |= self._anew(image)
         return dataclasses.replace(image, **changes)  # type: ignore[arg-type]  # names and types are those above
 
     @property
@@ -335,35 +386,65 @@ class Service:
         image = self.image(owner, image_id)
         if image.state is State.AWAITING:
             raise NotFound("the original has not arrived yet; send it to the ticket's url first")
-        use_rendition = image.original is Original.DELETED
-        if use_rendition and not (from_rendition and image.variants):
+        original = self._original_of(image)
+        use_rendition = original is None or image.original is Original.DELETED
+        rendition = self._best_rendition(image) if original is None and from_rendition else None
+        if use_rendition and (not from_rendition or (original is None and rendition is None)):
             raise OriginalDeleted(ORIGINAL_GONE)
-        stored = self.catalog.replace(
-            dataclasses.replace(
-                image,
-                state=State.PROCESSING,
-                generation=image.generation + 1,
-                error=None,
-                from_rendition=use_rendition,
-            ),
-            version=image.version,
-        )
-        if use_rendition:
-            best = self.assets.get(_best_rendition(image.variants).key)
-            self.uploads.put(names.original_key(image_id), best.body, content_type=best.content_type)
-        else:
-            self._ask_for_render(stored)
+        changes = self._anew(image) | {"error": None, "from_rendition": use_rendition}
+        anew = dataclasses.replace(image, **changes)  # type: ignore[arg-type]  # names and types are those of _anew
+        stored = self.catalog.replace(anew, version=image.version)
+        self.reached(Step.REPROCESS_WRITTEN)
+        self._ask_for_render(stored, rendition)
         return stored
 
-    def _ask_for_render(self, image: Image) -> None:
-        for key in (names.original_key(image.id), names.archive_key(image.id)):
+    def _anew(self, image: Image) -> dict[str, object]:
+        """Return what changes in an image whose variants are asked for anew."""
+        return {
+            "state": State.PROCESSING,
+            "generation": image.generation + 1,
+            "objects": ledger.promise(image.objects, ledger.slots(self.recipes)),
+            "asked_at": self.clock(),
+        }
+
+    def _ask_for_render(self, image: Image, rendition: Stored | None = None) -> None:
+        """Have an event say that there is something to render; without an original, of ``rendition``."""
+        original = self._original_of(image)
+        if original is not None:
+            self.queue.publish(ObjectCreated(key=original.key, etag=original.etag))
+        elif rendition is not None:
+            # As any original that arrives, this publishes itself.
+            key = names.original_key(image.id)
+            self.uploads.put(key, rendition.body, content_type=rendition.content_type)
+        else:
+            raise OriginalDeleted(ORIGINAL_GONE)
+        self.reached(Step.RENDER_ASKED)
+
+    def _original_of(self, image: Image) -> Stat | None:
+        """Return what there is to render the image from, if there is anything."""
+        if image.original is Original.DELETED and not image.from_rendition:
+            return None
+        for key in _original_keys(image):
             try:
-                stat = self.uploads.stat(key)
+                return self.uploads.stat(key)
             except NotFound:
                 continue
-            self.queue.publish(ObjectCreated(key=key, etag=stat.etag))
-            return
-        raise OriginalDeleted(ORIGINAL_GONE)
+        return None
+
+    def _best_rendition(self, image: Image) -> Stored | None:
+        """Return the largest variant that is whole, and of equal ones the one that is not AVIF: slower to decode."""
+
+        def value(variant: Variant) -> tuple[int, bool]:
+            return variant.width * variant.height, variant.format is not Format.AVIF
+
+        for variant in sorted(image.variants, key=value, reverse=True):
+            try:
+                stored = self.assets.get(variant.key)
+            except NotFound:
+                continue
+            if ledger.expected(image, variant.key) in {None, ledger.checksum(stored.body)}:
+                return stored
+        return None
 
     def delete(self, owner: str, image_id: str) -> None:
         """Remove an image and everything made from it: when it returns, nothing of it is answered any more.
@@ -372,6 +453,7 @@ class Service:
         """
         image = self.image(owner, image_id)
         self.queue.publish(ImageDeleted(image_id=image_id), delay_seconds=ERASE_AGAIN_SECONDS)
+        self.reached(Step.ERASURE_PROMISED)
         while True:
             tombstone = Image(
                 id=image.id,
@@ -380,6 +462,9 @@ class Service:
                 filename="",
                 uploaded_at=image.uploaded_at,
                 original=Original.DELETED,
+                # Kept as long as the tombstone: whoever was rendering may put what is in here after all was erased,
+                # and has to be able to erase it again.
+                objects=image.objects,
                 deleted_at=self.clock(),
             )
             try:
@@ -387,19 +472,23 @@ class Service:
                 break
             except VersionMoved:
                 image = self.image(owner, image_id)
-        self._erase(image_id)
+        self.reached(Step.TOMBSTONE_WRITTEN)
+        self.erase(tombstone)
         log.info("image deleted", extra={"image": image_id, "owner": owner})
 
-    def _erase(self, image_id: str) -> None:
-        self.uploads.delete(names.original_key(image_id))
-        self.uploads.delete(names.archive_key(image_id))
-        self._retract(image_id, keep=frozenset())
-        self.purges.purge(image_id)
+    def erase(self, image: Image) -> None:
+        """Remove every byte of an image that is gone, by its ledger. It may be done again, and end what was cut off."""
+        for key in _original_keys(image):
+            self.uploads.delete(key)
+        self.reached(Step.ORIGINAL_ERASED)
+        for key in ledger.keys(image):
+            self.assets.delete(key)
+            self.reached(Step.OBJECT_ERASED)
+        self._purge(image)
+        self.reached(Step.ERASURE_PURGED)
 
-    def _retract(self, image_id: str, *, keep: frozenset[str]) -> None:
-        for stat in list(self.assets.list(names.asset_prefix(image_id))):
-            if stat.key not in keep:
-                self.assets.delete(stat.key)
+    def _purge(self, image: Image) -> None:
+        self.purges.purge(image.id, tuple(one.name for one in image.objects))
 
     def check(self) -> None:
         """Return when catalog and buckets answer; raises ``Unavailable`` with the reason."""
@@ -419,85 +508,117 @@ class Service:
                 self.object_created(event)
             case ImageDeleted():
                 self.image_deleted(event)
+            case EdgePurge():
+                self.edge_purge(event)
 
     def image_deleted(self, event: ImageDeleted) -> None:
         """Finish the erasure of a tombstone."""
         image = self.catalog.get(event.image_id)
         if image is not None and image.state is State.DELETED:
-            self._erase(event.image_id)
+            self.erase(image)
+
+    def edge_purge(self, event: EdgePurge) -> None:
+        """Have the edge in front of delivery forget an image."""
+        if self.far_edge is not None:
+            self.far_edge.forget(event.image_id, event.names)
 
     def object_created(self, event: ObjectCreated) -> None:
         """Turn an original that has arrived into a ready image, or into a failed one with a reason.
 
         The steps are those of ``docs/architecture.md``. Killed anywhere, the same event ends the work later.
         """
-        image_id = event.key.rpartition("/")[2]
-        image = self.catalog.get(image_id) if names.is_id(image_id) else None
+        image = self.catalog.get(event.image_id) if names.is_id(event.image_id) else None
         if image is None:
             log.warning("object without image", extra={"key": event.key})
             return
         if image.state is State.DELETED:
-            self._erase(image_id)
+            self.erase(image)
             return
         if image.state is State.READY:
-            if event.etag == image.original_etag:
-                self._dispose_of_original(image, event.key)
-            else:
-                self.uploads.delete(event.key)
-                log.warning("upload replayed", extra={"image": image_id})
+            self._look_after_original(image, event)
             return
+        self.reached(Step.EVENT_TAKEN)
         began = time.monotonic()
         try:
             stat, original = self.uploads.open(event.key)
             with original:
                 rendered = self._rendered(image, stat, original)
-        except NotFound:  # a store may lag behind its event; when it never catches up, the last try says so
-            raise
+        except NotFound:
+            if image.original is Original.DELETED and not image.from_rendition:
+                return  # the image failed, and its original was kept for as long as it is
+            raise  # a store may lag behind its event; when it never catches up, the last try says so
         except Refused as refusal:
             self._fail(image, Failure(code=refusal.code, detail=refusal.detail), began)
             return
-        self._finish(image, event, rendered, began)
+        self.reached(Step.RENDERED)
+        self._finish(image, stat, rendered, began)
+
+    def _look_after_original(self, image: Image, event: ObjectCreated) -> None:
+        """Do what is left to do for an image that is ready already."""
+        archived = event.key == names.original_key(image.id) and self._exists(names.archive_key(image.id))
+        if archived or image.original is Original.DELETED:
+            self.uploads.delete(event.key)
+            if event.etag != image.original_etag:
+                log.warning("upload replayed", extra={"image": image.id})
+        elif event.etag == image.original_etag:
+            self._dispose_of_original(image, event.key)
+        # Else it is the original that is kept: its tag changes when a folder is copied, its bytes do not.
+
+    def _exists(self, key: str) -> bool:
+        try:
+            self.uploads.stat(key)
+        except NotFound:
+            return False
+        return True
 
     def _rendered(self, image: Image, stat: Stat, original: BinaryIO) -> Rendered:
         if stat.bytes > self.rules.limits.bytes:
             msg = f"the file has {stat.bytes} bytes; at most {self.rules.limits.bytes} are accepted"
             raise TooLarge(msg)
-        if sniff(original.read(HEAD_BYTES)) is None:
-            raise UnsupportedFormat(NOT_AN_IMAGE)
-        original.seek(0)
-        order = Order(recipes=self.recipes, focus=image.focus, limits=self.rules.limits)
-        return self.transform.render(original, order)
+        try:
+            if sniff(original.read(HEAD_BYTES)) is None:
+                raise UnsupportedFormat(NOT_AN_IMAGE)
+            original.seek(0)
+            order = Order(recipes=self.recipes, focus=image.focus, limits=self.rules.limits)
+            rendered = self.transform.render(original, order)
+        except Refused:
+            if _known_sha256(image) is not None:
+                original.seek(0)
+                _check_source(image, ledger.sha256_of(original))
+            raise
+        _check_source(image, rendered.facts.source.sha256)
+        return rendered
 
-    def _finish(self, image: Image, event: ObjectCreated, rendered: Rendered, began: float) -> None:
-        shelved = []
-        for slot in rendered.slots:
-            key = names.asset_key(image.id, slot.variant, slot.extension)
-            self.assets.put(key, slot.body, content_type=slot.format.content_type)
-            shelved.append((key, slot))
-        variants = tuple(
-            Variant(
-                name=slot.variant,
-                format=slot.format,
-                width=slot.width,
-                height=slot.height,
-                bytes=len(slot.body),
-                key=key,
-            )
-            for key, slot in shelved
-            if slot.listed
-        )
-        stored = self._commit(image, event, rendered.facts, variants)
+    def _finish(self, image: Image, original: Stat, rendered: Rendered, began: float) -> None:
+        made = {names.slot_name(slot.variant, slot.extension): slot for slot in rendered.slots}
+        promised = self._promise(image, made.keys())
+        if promised is None:
+            return
+        self.reached(Step.LEDGER_WRITTEN)
+        prefix = names.asset_prefix(image.id)
+        for name, slot in made.items():
+            self.assets.put(prefix + name, slot.body, content_type=slot.format.content_type)
+            self.reached(Step.OBJECT_SHELVED)
+        for one in promised.objects:
+            if one.name not in made:
+                self.assets.delete(prefix + one.name)
+        self.reached(Step.STALE_REMOVED)
+        stored = self._commit(promised, original, rendered.facts, made)
         if stored is None:
             return
+        self.reached(Step.COMMITTED)
         if image.generation > 1:
-            self._retract(image.id, keep=frozenset(key for key, _ in shelved))
-            self.purges.purge(image.id)
-        self._dispose_of_original(stored, event.key)
-        seconds = time.monotonic() - began
+            self._purge(promised)
+            self.reached(Step.CHANGE_PURGED)
+        self._dispose_of_original(stored, original.key)
+        self.reached(Step.ORIGINAL_DISPOSED)
+        self._report(image, rendered, time.monotonic() - began)
+
+    def _report(self, image: Image, rendered: Rendered, seconds: float) -> None:
         source = rendered.facts.source
         self.figures.add(f.TRANSFORMS, format=source.format, outcome="ready")
         self.figures.time(f.TRANSFORM_SECONDS, seconds, outcome="ready")
-        for _, slot in shelved:
+        for slot in rendered.slots:
             self.figures.add(f.VARIANT_BYTES, len(slot.body), format=slot.format)
         log.info(
             "image ready",
@@ -508,21 +629,46 @@ class Service:
                 "width": source.width,
                 "height": source.height,
                 "bytes": source.bytes,
-                "variant_bytes": sum(len(slot.body) for _, slot in shelved),
+                "variant_bytes": sum(len(slot.body) for slot in rendered.slots),
                 "seconds": round(seconds, 3),
             },
         )
 
-    def _commit(self, image: Image, event: ObjectCreated, facts: Facts, variants: tuple[Variant, ...]) -> Image | None:
-        """The one commit point: the moment search can see it. ``None`` when the image is gone or asked for anew."""
+    def _promise(self, image: Image, made: Iterable[str]) -> Image | None:
+        """Return the image, its ledger naming all that is ``made``; ``None`` when nobody wants that any more."""
         while True:
             current = self.catalog.get(image.id)
             if current is None or current.state is State.DELETED:
-                self._erase(image.id)
+                self.erase(current or image)
                 return None
-            if current.generation != image.generation:
+            if current.generation != image.generation or current.state is State.READY:
                 log.info("render superseded", extra={"image": image.id})
                 return None
+            self._check_focus(image, current)
+            if set(made) <= {one.name for one in current.objects}:
+                return current
+            # The recipes are others than when the image was asked for.
+            promised = dataclasses.replace(current, objects=ledger.promise(current.objects, made))
+            try:
+                return self.catalog.replace(promised, version=current.version)
+            except (VersionMoved, NotFound):
+                continue
+
+    def _commit(self, image: Image, original: Stat, facts: Facts, made: Mapping[str, Slot]) -> Image | None:
+        """The one commit point: the moment search can see it. ``None`` when there is nothing left to do after it."""
+        objects = tuple(Shelved(name=name, checksum=ledger.checksum(slot.body)) for name, slot in made.items())
+        while True:
+            current = self.catalog.get(image.id)
+            if current is None or current.state is State.DELETED:
+                self.erase(current or image)
+                return None
+            if current.generation != image.generation or current.state is State.READY:
+                if current.generation == image.generation and set(objects) <= set(current.objects):
+                    self._dispose_of_original(current, original.key)  # another delivery of the event made the same
+                else:
+                    self._make_anew(current)
+                return None
+            self._check_focus(image, current)
             kept = self.rules.originals is not OriginalPolicy.DELETE and not current.from_rendition
             if current.from_rendition and current.facts is not None:
                 facts = dataclasses.replace(facts, source=current.facts.source, exif=current.facts.exif)
@@ -530,10 +676,11 @@ class Service:
                 current,
                 state=State.READY,
                 facts=facts,
-                variants=variants,
+                variants=_variants(image, made),
+                objects=objects,
                 error=None,
                 original=Original.KEPT if kept else Original.DELETED,
-                original_etag=event.etag,
+                original_etag=original.etag,
                 from_rendition=False,
             )
             try:
@@ -541,13 +688,37 @@ class Service:
             except (VersionMoved, NotFound):
                 continue
 
+    def _check_focus(self, image: Image, current: Image) -> None:
+        """Raise ``Unavailable`` when the focus was set in the moment in which the original arrived."""
+        if current.focus != image.focus and self._crops_by_focus:
+            raise Unavailable("the focus was set while the picture was being made; it is made again")
+
+    def _make_anew(self, image: Image) -> None:
+        """Have everything made once more: two renders put their objects under the same keys at the same time.
+
+        The ledger would speak of those of one, while those of the other may lie there.
+        """
+        log.warning("renders crossed", extra={"image": image.id})
+        while True:
+            try:
+                self.reprocess(image.owner, image.id, from_rendition=True)
+            except VersionMoved:
+                continue
+            except (NotFound, OriginalDeleted):  # deleted meanwhile, or with nothing left to make it from
+                return
+            return
+
     def _dispose_of_original(self, image: Image, key: str) -> None:
         if image.original is Original.DELETED:
             self.uploads.delete(key)
         elif self.rules.originals is OriginalPolicy.ARCHIVE and key != names.archive_key(image.id):
-            stat, file = self.uploads.open(key)
+            try:
+                stat, file = self.uploads.open(key)
+            except NotFound:  # another delivery of the event has done it
+                return
             with file:
                 self.uploads.put(names.archive_key(image.id), file.read(), content_type="application/octet-stream")
+            self.reached(Step.ORIGINAL_ARCHIVED)
             self.uploads.delete(stat.key)
 
     def _fail(self, image: Image, failure: Failure, began: float) -> None:
@@ -559,11 +730,15 @@ class Service:
                 return
             try:
                 self.catalog.replace(
-                    dataclasses.replace(current, state=State.FAILED, error=failure), version=current.version
+                    dataclasses.replace(current, state=State.FAILED, error=failure, from_rendition=False),
+                    version=current.version,
                 )
                 break
             except (VersionMoved, NotFound):
                 continue
+        self.reached(Step.FAILURE_WRITTEN)
+        if current.from_rendition:  # what lies there is only a copy
+            self.uploads.delete(names.original_key(image.id))
         seconds = time.monotonic() - began
         self.figures.add(f.TRANSFORMS, format="unknown", outcome=failure.code)
         self.figures.time(f.TRANSFORM_SECONDS, seconds, outcome="failed")
@@ -575,8 +750,7 @@ class Service:
     def give_up(self, event: Event, reason: str) -> None:
         """The last try has failed: say so where the uploader looks. The event itself is buried by whoever holds it."""
         if isinstance(event, ObjectCreated):
-            image_id = event.key.rpartition("/")[2]
-            image = self.catalog.get(image_id) if names.is_id(image_id) else None
+            image = self.catalog.get(event.image_id) if names.is_id(event.image_id) else None
             if image is not None and image.state not in {State.READY, State.DELETED}:
                 detail = (
                     f"processing was tried several times without success ({reason}); reprocess it or upload it again"
@@ -621,9 +795,44 @@ def _checksum(text: str) -> str:
     return lowered
 
 
-def _best_rendition(variants: tuple[Variant, ...]) -> Variant:
-    """Return the largest variant, and of equal ones the one that is not AVIF, which is slower to decode."""
-    return max(variants, key=lambda variant: (variant.width * variant.height, variant.format is not Format.AVIF))
+def _original_keys(image: Image) -> tuple[str, str]:
+    """Return where the original of an image may lie in the upload bucket."""
+    return names.original_key(image.id), names.archive_key(image.id)
+
+
+def _variants(image: Image, made: Mapping[str, Slot]) -> tuple[Variant, ...]:
+    prefix = names.asset_prefix(image.id)
+    return tuple(
+        Variant(
+            name=slot.variant,
+            format=slot.format,
+            width=slot.width,
+            height=slot.height,
+            bytes=len(slot.body),
+            key=prefix + name,
+        )
+        for name, slot in made.items()
+        if slot.listed
+    )
+
+
+def _known_sha256(image: Image) -> str | None:
+    """Return the SHA-256 that the bytes to be rendered have to have, as far as it is known."""
+    if image.from_rendition:
+        return None
+    return image.promised_sha256 if image.facts is None else image.facts.source.sha256
+
+
+def _check_source(image: Image, sha256: str) -> None:
+    """Raise ``Refused`` when the bytes that were read are not those that were promised, or received once."""
+    if _known_sha256(image) in {None, sha256}:
+        return
+    msg = (
+        "the bytes that arrived do not have the SHA-256 that was promised; upload the file again, unchanged"
+        if image.facts is None
+        else "the stored original no longer has the SHA-256 it was received with; restore it from a backup"
+    )
+    raise Refused(msg, code="checksum-mismatch")
 
 
 def utc_now() -> datetime:

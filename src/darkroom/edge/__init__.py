@@ -8,10 +8,22 @@ from typing import Protocol
 class Purges(Protocol):
     """Tells every edge in front of the assets bucket."""
 
-    def purge(self, image_id: str) -> None:
+    def purge(self, image_id: str, names: tuple[str, ...] = ()) -> None:
         """Everything public of this image has changed or is gone: no edge answers with an earlier copy.
 
         Called after the bucket was changed. On one machine every worker obeys from the return of this call on; an edge
-        far away may take about a minute.
+        far away may take about a minute, and is told what objects there were, by their ``names`` under the image's
+        prefix. Never waits for an edge far away. Raises ``Unavailable``, ``StorageFull``.
+        """
+        ...
+
+
+class FarEdge(Protocol):
+    """An edge in front of delivery that has to be told by a message: another cache, a CDN."""
+
+    def forget(self, image_id: str, names: tuple[str, ...]) -> None:
+        """Have it forget everything of this image, ``names`` as in ``Purges``; returns once it has said that it does.
+
+        May be asked for the same several times. Raises ``Unavailable``: not now, again later.
         """
         ...

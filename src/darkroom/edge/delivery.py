@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from darkroom.edge.paths import AssetPath
     from darkroom.edge.purgelog import PurgeReader
     from darkroom.figures import Figures
-    from darkroom.model import State
+    from darkroom.model import Image
     from darkroom.transform.recipes import Recipe
 
 log = logging.getLogger("darkroom.deliveries")
@@ -59,7 +59,7 @@ class Delivery:
     def __init__(
         self,
         assets: Bucket,
-        lookup: Callable[[str], State | None],
+        lookup: Callable[[str], Image | None],
         purged: PurgeReader,
         figures: Figures,
         *,
@@ -70,7 +70,7 @@ class Delivery:
     ) -> None:
         """Take what delivery needs to know.
 
-        ``lookup`` tells the state of an image, ``None`` when there is none or it was deleted; it may block.
+        ``lookup`` returns an image, ``None`` when there is none or it was deleted; it may block.
         ``default_picture`` is shown where the bucket has no default image. ``clock`` counts seconds.
         """
         self._assets = assets
@@ -86,6 +86,7 @@ class Delivery:
             lookup,
             purged,
             self._pool,
+            figures,
             lifetimes=rules.lifetimes,
             hot_cache_bytes=rules.hot_cache_bytes,
             clock=clock,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from darkroom import figures as f
+from darkroom import ledger
 from darkroom.edge import answers
 from darkroom.edge.answers import Absence, Ready
 from darkroom.edge.hotcache import HotCache
@@ -22,6 +25,10 @@ if TYPE_CHECKING:
     from darkroom.edge.answers import Lifetimes
     from darkroom.edge.pool import Pool
     from darkroom.edge.purgelog import PurgeReader
+    from darkroom.figures import Figures
+    from darkroom.model import Image
+
+log = logging.getLogger("darkroom.deliveries")
 
 READS = 3
 """How often a picture is read that is purged again and again while it is being read."""
@@ -36,7 +43,10 @@ UNKNOWN_TYPE = "application/octet-stream"
 
 CHANGING = "the picture is being changed; ask again"
 
+DAMAGED = "the stored picture is damaged; it is not shown until it is made anew"
+
 _MISSES_MAX = 10_000
+_DAMAGED_MAX = 10_000
 
 
 @dataclass(slots=True, eq=False)
@@ -55,23 +65,27 @@ class Pictures:
     def __init__(
         self,
         assets: Bucket,
-        lookup: Callable[[str], State | None],
+        lookup: Callable[[str], Image | None],
         purged: PurgeReader,
         pool: Pool,
+        figures: Figures,
         *,
         lifetimes: Lifetimes,
         hot_cache_bytes: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``lookup`` tells the state of an image, ``None`` when there is none or it was deleted; it may block."""
+        """``lookup`` returns an image, ``None`` when there is none or it was deleted; it may block."""
         self._assets = assets
         self._lookup = lookup
         self._purged = purged
         self._pool = pool
+        self._figures = figures
         self._lifetimes = lifetimes
         self._clock = clock
         self._cache: HotCache[Ready] = HotCache(hot_cache_bytes)
         self._whole_bytes = max(self._cache.largest, WHOLE_BYTES)
+        self._damaged: set[tuple[str, str]] = set()
+        """Key and tag of what was found damaged, so that each is reported once."""
         self._misses: dict[str, tuple[float, Absence]] = {}
         self._flights: dict[str, _Flight] = {}
 
@@ -149,15 +163,22 @@ class Pictures:
     # ------------------------------------------------------------------ in the pool
 
     def _read(self, key: str, image_id: str) -> Ready | Absence:
-        picture = self._load(key)
-        state = self._lookup(image_id)
-        if picture is None and state is State.READY:
-            picture = self._load(key)  # it may have become ready between the two looks
-        if picture is None or state is None:
-            return Absence.of(state)
-        return picture
+        for _ in range(READS):
+            loaded = self._load(key)
+            image = self._lookup(image_id)
+            if loaded is None and image is not None and image.state is State.READY:
+                loaded = self._load(key)  # it may have become ready between the two looks
+            if loaded is None or image is None:
+                return Absence.of(None if image is None else image.state)
+            picture, checksum = loaded
+            if ledger.expected(image, key) in {None, checksum}:
+                return picture
+            # It is either damaged, or was made anew between the two looks: then both are new the next time.
+        self._report(picture)
+        raise Unavailable(DAMAGED)
 
-    def _load(self, key: str) -> Ready | None:
+    def _load(self, key: str) -> tuple[Ready, str] | None:
+        """Return the picture, without its body if it is too large for memory, and its checksum."""
         try:
             stat, file = self._assets.open(key)
         except NotFound:
@@ -165,9 +186,24 @@ class Pictures:
         with file:
             small = stat.bytes <= self._whole_bytes
             beginning = file.read(stat.bytes if small else HEAD_BYTES)
+            if small:
+                checksum = ledger.checksum(beginning)
+            else:
+                file.seek(0)
+                checksum = ledger.checksum_of(file)
         format_ = sniff(beginning[:HEAD_BYTES])
         content_type = UNKNOWN_TYPE if format_ is None else format_.content_type
-        return answers.ready(stat, content_type, beginning if small else b"", self._lifetimes)
+        return answers.ready(stat, content_type, beginning if small else b"", self._lifetimes), checksum
+
+    def _report(self, picture: Ready) -> None:
+        damaged = picture.stat.key, picture.stat.etag
+        if damaged in self._damaged:
+            return
+        if len(self._damaged) >= _DAMAGED_MAX:
+            self._damaged.clear()
+        self._damaged.add(damaged)
+        self._figures.add(f.DAMAGED_OBJECTS, finder="delivery")
+        log.error("object damaged", extra={"key": picture.stat.key, "bytes": picture.stat.bytes})
 
     def _open(self, picture: Ready, start: int) -> BinaryIO | None:
         try:

@@ -120,7 +120,7 @@ def application(settings: Settings, parts: Service, keys: Access) -> ASGIApp:
     layout = Layout(settings.data)
     delivery = Delivery(
         parts.assets,
-        parts.state_of,
+        parts.delivered,
         PurgeLog(layout.purges).reader(),
         parts.figures,
         recipes=parts.recipes,

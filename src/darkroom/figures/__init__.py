@@ -70,12 +70,17 @@ TRANSFORM_SECONDS = Histogram(
     (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0),
 )
 VARIANT_BYTES = Counter("darkroom_variant_bytes", "Bytes of variants made.", ("format",))
+DAMAGED_OBJECTS = Counter(
+    "darkroom_damaged_objects",
+    "Objects found to be other than they were stored, by who found them: delivery, verify.",
+    ("finder",),
+)
 QUEUE_EVENTS = Gauge("darkroom_queue_events", "Events in the queue by state: waiting, leased, buried.", ("state",))
 QUEUE_OLDEST_SECONDS = Gauge(
     "darkroom_queue_oldest_seconds", "Seconds for which the longest waiting event has been due."
 )
 
-COUNTERS = (REQUESTS, DELIVERIES, DELIVERED_BYTES, RECEIVED_BYTES, TRANSFORMS, VARIANT_BYTES)
+COUNTERS = (REQUESTS, DELIVERIES, DELIVERED_BYTES, RECEIVED_BYTES, TRANSFORMS, VARIANT_BYTES, DAMAGED_OBJECTS)
 TIMES = (REQUEST_SECONDS, TRANSFORM_SECONDS)
 GAUGES = (QUEUE_EVENTS, QUEUE_OLDEST_SECONDS)
 

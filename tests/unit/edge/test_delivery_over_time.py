@@ -1,16 +1,18 @@
 """What a worker keeps, shares and forgets: purges against reads, many who ask at once, a store that hangs."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import threading
 
 import pytest
 
+from darkroom import ledger
 from darkroom.edge.delivery import CHUNK_BYTES, DeliveryRules
 from darkroom.edge.pictures import WHOLE_BYTES
 from darkroom.errors import Unavailable
-from darkroom.figures import DELIVERED_BYTES, DELIVERIES
+from darkroom.figures import DAMAGED_OBJECTS, DELIVERED_BYTES, DELIVERIES
 from darkroom.model import State
 from darkroom.names import asset_key
 from deliveries import AVIF, ID, JPEG, OTHER_ID, Edge, Gate
@@ -158,6 +160,57 @@ def test_purges_at_random_moments_never_leave_an_old_picture(edge):
         writer.join()
 
 
+# ------------------------------------------------------------------ damaged
+
+
+def vouch(edge: Edge, body: bytes, name: str = "medium.jpg") -> None:
+    edge.ledger[name] = ledger.checksum(body)
+
+
+def test_a_whole_picture_is_shown_and_one_that_is_not_vouched_for_yet_too(edge):
+    edge.shelve("small", body=b"anything")
+    vouch(edge, JPEG)
+    assert edge.get(PATH).body == JPEG
+    assert edge.get(f"/i/{ID}/small.jpg").body == b"anything"
+
+
+@pytest.mark.parametrize("length", [20, WHOLE_BYTES + 1], ids=["small", "large"])
+def test_a_damaged_picture_is_never_shown_and_is_reported_once(tmp_path, caplog, length):
+    edge = Edge(tmp_path, rules=DeliveryRules(hot_cache_bytes=0))
+    with contextlib.closing(edge):
+        never_shown_and_reported_once(edge, caplog, bytes(length))
+
+
+def never_shown_and_reported_once(edge, caplog, whole):
+    edge.shelve(body=whole[:-1] + b"\x01")
+    vouch(edge, whole)
+    with caplog.at_level(logging.ERROR):
+        for _ in range(3):
+            for method in ("GET", "HEAD"):
+                answer = edge.runner.run(edge.ask(PATH, method))
+                assert (answer.status, answer.headers["cache-control"]) == (503, "no-store")
+                assert "etag" not in answer.headers
+    assert [(record.msg, record.key) for record in caplog.records] == [("object damaged", KEY)]
+    assert edge.figures.total(DAMAGED_OBJECTS, finder="delivery") == 1
+
+    edge.shelve(body=whole)
+    edge.purges.purge(ID)
+    assert edge.get(PATH).body == whole
+
+
+def test_a_picture_that_is_made_anew_while_it_is_read_is_not_taken_for_damaged(edge):
+    vouch(edge, JPEG)
+
+    def make_anew(_key):
+        edge.bucket.after_read = lambda _: None
+        edge.shelve(body=NEWER)
+        vouch(edge, NEWER)  # the purge comes a moment later
+
+    edge.bucket.after_read = make_anew
+    assert edge.get(PATH).body == NEWER
+    assert edge.figures.total(DAMAGED_OBJECTS, finder="delivery") == 0
+
+
 # ------------------------------------------------------------------ many at once
 
 
@@ -228,7 +281,7 @@ def test_a_picture_that_becomes_ready_while_it_is_looked_for_is_found(edge):
 
     def lookup(image_id):
         edge.shelve()
-        return State.READY
+        return edge.image(image_id, State.READY)
 
     edge.delivery._pictures._lookup = lookup
     assert edge.get(PATH).body == JPEG
@@ -240,9 +293,9 @@ def test_who_asks_once_it_is_ready_is_not_told_what_others_found_before(edge):
 
     def lookup(image_id):
         if gate.reached.is_set():
-            return State.READY
+            return edge.image(image_id, State.READY)
         gate.wait()
-        return State.PROCESSING
+        return edge.image(image_id, State.PROCESSING)
 
     edge.delivery._pictures._lookup = lookup
 
