@@ -79,7 +79,7 @@ class Layout:
         Raises ``BadConfiguration`` when the folder cannot be used.
         """
         with self._usable():
-            for folder in (self.root, self.uploads, self.assets, self.incoming, self.figures, self._secrets):
+            for folder in self._folders:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for left_over in self.incoming.iterdir():
                 left_over.unlink()
@@ -142,6 +142,12 @@ class Layout:
         folder = os.open(self._secrets, os.O_RDONLY | os.O_DIRECTORY)
         os.fsync(folder)
         os.close(folder)
+
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        """All that are made at the start, each after the one it lies in: only the last of a path gets the mode."""
+        run = self.figures.parent
+        return self.root, self.uploads, self.assets, self.incoming, run, self.figures, self._secrets
 
     @property
     def _secrets(self) -> Path:
