@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from darkroom.transform.recipes import Recipe
 
 
+_MEDIA_TYPE = "^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+$"
 Tag = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -215,7 +216,9 @@ class NewUpload(BaseModel):
 
     filename: str = Field(min_length=1, max_length=4096, examples=["IMG_1.jpg"])
     bytes: int = Field(ge=1, strict=True, examples=[1957448])
-    content_type: str | None = Field(None, max_length=100, examples=["image/jpeg"])
+    content_type: str | None = Field(
+        None, max_length=100, examples=["image/jpeg"], json_schema_extra={"pattern": _MEDIA_TYPE}
+    )
     sha256: str | None = Field(None, pattern="^[0-9a-fA-F]{64}$")
     tags: list[Tag] = Field([], max_length=500, examples=[["cat"]])
     album: str | None = Field(None, max_length=64)

@@ -123,7 +123,14 @@ IdempotencyKey = Annotated[
 Prefer = Annotated[
     str | None, Header(max_length=200, description="`wait=SECONDS` (up to 20): answer when the image is ready.")
 ]
-IfMatch = Annotated[str | None, Header(max_length=100, description='The version the change is meant for: `"3"`.')]
+IfMatch = Annotated[
+    str | None,
+    Header(
+        max_length=100,
+        description='The version the change is meant for: `"3"`.',
+        json_schema_extra={"pattern": r'^(\*|"[0-9]{1,15}")$'},
+    ),
+]
 
 
 def wait_seconds(prefer: str | None) -> float:
