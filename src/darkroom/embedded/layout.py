@@ -59,6 +59,16 @@ class Layout:
         return self.root / "access.sqlite3"
 
     @property
+    def secrets(self) -> Path:
+        """What tickets are signed with."""
+        return self.root / "secrets"
+
+    @property
+    def restoring(self) -> Path:
+        """What a restore has brought so far: there only while one is at work, or when it was interrupted."""
+        return self.root / "restoring"
+
+    @property
     def purges(self) -> Path:
         """What the workers' caches have to forget."""
         return self.root / "run" / "purges.log"
@@ -76,9 +86,12 @@ class Layout:
     def prepare(self) -> None:
         """Make the folders, private to this user; forget what an earlier run left in ``incoming``.
 
-        Raises ``BadConfiguration`` when the folder cannot be used.
+        Raises ``BadConfiguration`` when the folder cannot be used, or was not restored to the end.
         """
         with self._usable():
+            if self.restoring.exists():
+                msg = f"{self.root} was not restored to the end; remove it and run `darkroom restore` again"
+                raise BadConfiguration(msg)
             for folder in self._folders:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for left_over in self.incoming.iterdir():
@@ -118,7 +131,7 @@ class Layout:
 
         Raises ``BadConfiguration`` when what is kept of it is too short to be one, or the folder cannot be used.
         """
-        path = self._secrets / name
+        path = self.secrets / name
         with self._usable():
             if not path.exists():
                 self._make_secret(path)
@@ -130,8 +143,8 @@ class Layout:
 
     def _make_secret(self, path: Path) -> None:
         """Have the file appear whole: a secret that was cut off when the machine stopped could be guessed."""
-        self._secrets.mkdir(mode=0o700, exist_ok=True)
-        descriptor, made = tempfile.mkstemp(dir=self._secrets)
+        self.secrets.mkdir(mode=0o700, exist_ok=True)
+        descriptor, made = tempfile.mkstemp(dir=self.secrets)
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(SECRET_BYTES))
             file.flush()
@@ -139,7 +152,7 @@ class Layout:
         with contextlib.suppress(FileExistsError):  # another process was quicker: then it is that one
             os.link(made, path)
         Path(made).unlink()
-        folder = os.open(self._secrets, os.O_RDONLY | os.O_DIRECTORY)
+        folder = os.open(self.secrets, os.O_RDONLY | os.O_DIRECTORY)
         os.fsync(folder)
         os.close(folder)
 
@@ -147,11 +160,7 @@ class Layout:
     def _folders(self) -> tuple[Path, ...]:
         """All that are made at the start, each after the one it lies in: only the last of a path gets the mode."""
         run = self.figures.parent
-        return self.root, self.uploads, self.assets, self.incoming, run, self.figures, self._secrets
-
-    @property
-    def _secrets(self) -> Path:
-        return self.root / "secrets"
+        return self.root, self.uploads, self.assets, self.incoming, run, self.figures, self.secrets
 
     @contextlib.contextmanager
     def _usable(self) -> Iterator[None]:
