@@ -432,12 +432,13 @@ class Service:
         return None
 
     def _best_rendition(self, image: Image) -> Stored | None:
-        """Return the largest variant that is whole, and of equal ones the one that is not AVIF: slower to decode."""
+        """Return a whole variant of the largest there are, or none: from a smaller one all would become smaller.
 
-        def value(variant: Variant) -> tuple[int, bool]:
-            return variant.width * variant.height, variant.format is not Format.AVIF
-
-        for variant in sorted(image.variants, key=value, reverse=True):
+        AVIF comes last, it is slower to decode.
+        """
+        largest = max((variant.width * variant.height for variant in image.variants), default=0)
+        usable = [variant for variant in image.variants if variant.width * variant.height == largest]
+        for variant in sorted(usable, key=lambda variant: variant.format is Format.AVIF):
             try:
                 stored = self.assets.get(variant.key)
             except NotFound:
@@ -666,7 +667,7 @@ class Service:
                 if current.generation == image.generation and set(objects) <= set(current.objects):
                     self._dispose_of_original(current, original.key)  # another delivery of the event made the same
                 else:
-                    self._make_anew(current)
+                    self._uncross(current, _variants(image, made), objects)
                 return None
             self._check_focus(image, current)
             kept = self.rules.originals is not OriginalPolicy.DELETE and not current.from_rendition
@@ -693,20 +694,42 @@ class Service:
         if current.focus != image.focus and self._crops_by_focus:
             raise Unavailable("the focus was set while the picture was being made; it is made again")
 
-    def _make_anew(self, image: Image) -> None:
-        """Have everything made once more: two renders put their objects under the same keys at the same time.
+    def _uncross(self, image: Image, variants: tuple[Variant, ...], objects: tuple[Shelved, ...]) -> None:
+        """Set right that two renders put their objects under the same keys at the same time; these here are ours.
 
-        The ledger would speak of those of one, while those of the other may lie there.
+        The ledger speaks, or is going to speak, of those of one, while those of the other may lie there. With an
+        original everything is made once more; without, what lies there is what counts: whole pictures, all of them.
         """
-        log.warning("renders crossed", extra={"image": image.id})
         while True:
+            lying = tuple(self._lying(image, one.name) for one in image.objects)
+            if image.state is State.READY and lying == image.objects:
+                return
+            log.warning("renders crossed", extra={"image": image.id})
             try:
-                self.reprocess(image.owner, image.id, from_rendition=True)
+                if self._original_of(image) is not None:
+                    self.reprocess(image.owner, image.id, from_rendition=True)
+                elif image.state is State.READY:
+                    ours = {names.asset_prefix(image.id) + one.name for one in objects if one in lying}
+                    shown = {variant.key: variant for variant in image.variants}
+                    shown |= {variant.key: variant for variant in variants if variant.key in ours}
+                    recorded = dataclasses.replace(image, objects=lying, variants=tuple(shown.values()))
+                    self._purge(self.catalog.replace(recorded, version=image.version))
             except VersionMoved:
-                continue
-            except (NotFound, OriginalDeleted):  # deleted meanwhile, or with nothing left to make it from
+                current = self.delivered(image.id)
+                if current is not None:
+                    image = current
+                    continue
+            except (NotFound, OriginalDeleted):  # gone meanwhile
                 return
             return
+
+    def _lying(self, image: Image, name: str) -> Shelved:
+        """Return what would be recorded of an object as it lies there."""
+        try:
+            body = self.assets.get(names.asset_prefix(image.id) + name).body
+        except NotFound:
+            return Shelved(name=name)
+        return Shelved(name=name, checksum=ledger.checksum(body))
 
     def _dispose_of_original(self, image: Image, key: str) -> None:
         if image.original is Original.DELETED:
