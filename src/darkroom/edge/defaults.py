@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from darkroom import ledger
 from darkroom.edge.answers import Picture
 from darkroom.errors import BadConfiguration, NotFound, Refused
 from darkroom.model import Format
@@ -14,7 +16,7 @@ from darkroom.names import default_key
 from darkroom.transform import Order
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from darkroom.bucket import Bucket
     from darkroom.transform import Transform
@@ -25,8 +27,11 @@ log = logging.getLogger("darkroom.images")
 PACKAGED = Path(__file__).with_name("default.png")
 """The default image that comes with the service; ``tools/draw_default.py`` draws it."""
 
-MADE_FROM = default_key("made-from", "txt")
-"""The object that says what the default images in the bucket were made from."""
+LEDGER = default_key("ledger", "json")
+"""The object that says what the default images in the bucket were made from, and names them, with their checksums.
+
+It names all that may be there before any is put, as the ledger of an image does.
+"""
 
 
 def packaged() -> Picture:
@@ -48,8 +53,9 @@ def shelve_defaults(
     except OSError as error:
         msg = f"DARKROOM_DEFAULT_IMAGE: {source} cannot be read ({error.strerror})"
         raise BadConfiguration(msg) from error
-    fingerprint = hashlib.sha256(repr(tuple(recipes)).encode() + body).hexdigest().encode()
-    if _made_from(assets) == fingerprint:
+    fingerprint = hashlib.sha256(repr(tuple(recipes)).encode() + body).hexdigest()
+    made_from, objects = _read(assets)
+    if made_from == fingerprint:
         return False
     try:
         with source.open("rb") as file:
@@ -57,20 +63,39 @@ def shelve_defaults(
     except Refused as error:
         msg = f"DARKROOM_DEFAULT_IMAGE: {source}: {error.detail}"
         raise BadConfiguration(msg) from error
-    keys = {default_key(slot.variant, slot.extension): slot for slot in rendered.slots}
-    for key, slot in keys.items():
+    made = {default_key(slot.variant, slot.extension): slot for slot in rendered.slots}
+    _write(assets, None, dict.fromkeys([*objects, *made]))
+    for key, slot in made.items():
         assets.put(key, slot.body, content_type=slot.format.content_type)
-    for stat in list(assets.list("default/")):
-        if stat.key not in keys and stat.key != MADE_FROM:
-            assets.delete(stat.key)
+    for key in objects.keys() - made.keys():
+        assets.delete(key)
     # Last, so that a start that was cut off is done again.
-    assets.put(MADE_FROM, fingerprint, content_type="text/plain")
-    log.info("default images made", extra={"slots": len(keys)})
+    _write(assets, fingerprint, {key: ledger.checksum(slot.body) for key, slot in made.items()})
+    log.info("default images made", extra={"slots": len(made)})
     return True
 
 
-def _made_from(assets: Bucket) -> bytes | None:
+def default_objects(assets: Bucket) -> Mapping[str, str | None]:
+    """Return the key of every object that is there for the default image, with its checksum where there is one."""
+    made_from, objects = _read(assets)
+    return {**objects, LEDGER: None} if objects or made_from else {}
+
+
+def distrust_defaults(assets: Bucket) -> None:
+    """Have the default images made anew at the next start."""
+    _, objects = _read(assets)
+    _write(assets, None, dict.fromkeys(objects))
+
+
+def _read(assets: Bucket) -> tuple[str | None, dict[str, str | None]]:
+    """Return what the default images were made from, and their checksums by their keys."""
     try:
-        return assets.get(MADE_FROM).body
-    except NotFound:
-        return None
+        document = json.loads(assets.get(LEDGER).body)
+        return document["made_from"], {str(key): checksum for key, checksum in document["objects"].items()}
+    except (NotFound, ValueError, LookupError, TypeError, AttributeError):
+        return None, {}  # whatever it is, it is made anew
+
+
+def _write(assets: Bucket, made_from: str | None, objects: dict[str, str | None]) -> None:
+    document = json.dumps({"made_from": made_from, "objects": objects})
+    assets.put(LEDGER, document.encode(), content_type="application/json")

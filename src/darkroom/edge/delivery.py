@@ -10,8 +10,10 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from darkroom import ledger
 from darkroom.edge import answers, paths
 from darkroom.edge.answers import Absence, Answer, Lifetimes, Picture, Ready
+from darkroom.edge.defaults import default_objects
 from darkroom.edge.negotiation import Negotiator
 from darkroom.edge.pictures import CHANGING, READS, Pictures
 from darkroom.edge.pool import Pool
@@ -192,11 +194,15 @@ class Delivery:
             log.warning("picture not read", extra={"path": path, "reason": error.detail})
 
     def _load_default(self, variant: str, extension: str) -> Picture:
+        key = default_key(variant, extension)
         try:
-            stored = self._assets.get(default_key(variant, extension))
+            stored = self._assets.get(key)
+            if default_objects(self._assets).get(key) in {None, ledger.checksum(stored.body)}:
+                return Picture(stored.content_type, stored.body)
+            log.error("object damaged", extra={"key": key, "bytes": stored.stat.bytes})
         except (NotFound, Unavailable):
-            return self._default_picture
-        return Picture(stored.content_type, stored.body)
+            pass
+        return self._default_picture
 
 
 def _joined(headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 import pictures
+from darkroom import ledger
 from darkroom.bucket.objects import ObjectBucket
-from darkroom.edge.defaults import packaged, shelve_defaults
-from darkroom.errors import BadConfiguration, NotFound, RenderFailed
+from darkroom.edge.defaults import default_objects, distrust_defaults, packaged, shelve_defaults
+from darkroom.errors import BadConfiguration, RenderFailed
 from darkroom.model import Format
 from darkroom.names import default_key
 from darkroom.transform.recipes import DEFAULT_RECIPES, Recipe
@@ -48,7 +49,7 @@ def original(tmp_path):
 
 
 def keys(assets):
-    return {stat.key for stat in assets.list("default/")} - {"default/made-from.txt"}
+    return {stat.key for stat in assets.list("default/")} - {"default/ledger.json"}
 
 
 def test_the_packaged_image_is_small_grey_and_has_no_transparency():
@@ -110,10 +111,33 @@ def test_a_start_that_was_cut_off_is_done_again(assets, original):
 
     with pytest.raises(OSError, match="power"):
         shelve_defaults(Crashing(assets._store), InlineTransform(), SMALL, original)
-    with pytest.raises(NotFound):
-        assets.get("default/made-from.txt")
+    assert keys(assets) < default_objects(assets).keys(), "no object is put before somebody owns it"
     assert shelve_defaults(assets, InlineTransform(), SMALL, original)
     assert len(keys(assets)) == 3
+
+
+def test_the_ledger_names_all_there_is_with_its_checksum(assets, transform, original):
+    assert default_objects(assets) == {}
+    shelve_defaults(assets, transform, SMALL, original)
+    owned = default_objects(assets)
+    assert owned.pop("default/ledger.json") is None
+    assert owned == {key: ledger.checksum(assets.get(key).body) for key in keys(assets)}
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"made_from": "x"}', b'{"made_from": 1, "objects": 2}'])
+def test_a_ledger_that_cannot_be_read_is_made_anew(assets, transform, original, text):
+    shelve_defaults(assets, transform, SMALL, original)
+    assets.put("default/ledger.json", text, content_type="application/json")
+    assert default_objects(assets) == {}
+    assert shelve_defaults(assets, transform, SMALL, original)
+
+
+def test_what_is_distrusted_is_made_anew_at_the_next_start_and_has_an_owner_until_then(assets, transform, original):
+    shelve_defaults(assets, transform, SMALL, original)
+    distrust_defaults(assets)
+    assert keys(assets) < default_objects(assets).keys()
+    assert shelve_defaults(assets, transform, SMALL, original)
+    assert transform.renders == 2
 
 
 def test_a_default_image_that_is_none_names_the_setting(assets, transform, tmp_path):

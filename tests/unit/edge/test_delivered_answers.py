@@ -1,9 +1,12 @@
 """What a reader is answered: the contract's section Delivery, line by line."""
 
+import json
+
 import pytest
 
+from darkroom import ledger
 from darkroom.edge.answers import Lifetimes
-from darkroom.edge.delivery import DeliveryRules
+from darkroom.edge.delivery import DEFAULT_SECONDS, DeliveryRules
 from darkroom.errors import Unavailable
 from darkroom.model import Format, State
 from darkroom.names import asset_key
@@ -327,6 +330,17 @@ def test_nonsense_is_missing_and_asks_no_store(edge, path):
     answer = edge.get(path)
     assert (answer.status, answer.headers["x-default-image"]) == (404, "missing")
     assert all(key.startswith("default/") for key in edge.bucket.reads)
+
+
+def test_a_damaged_default_image_is_not_shown(edge):
+    edge.shelve_default("large", "jpg", b"damaged", "image/jpeg")
+    objects = {"default/large.jpg": ledger.checksum(b"whole")}
+    said = json.dumps({"made_from": "a picture", "objects": objects}).encode()
+    edge.bucket.put("default/ledger.json", said, content_type="application/json")
+    assert edge.get(f"/i/{OTHER_ID}/large.jpg").body == PACKAGED.body
+    edge.shelve_default("large", "jpg", b"whole", "image/jpeg")
+    edge.seconds += DEFAULT_SECONDS
+    assert edge.get(f"/i/{OTHER_ID}/large.jpg").body == b"whole"
 
 
 def test_a_default_image_is_never_a_part_nor_not_modified(edge):
