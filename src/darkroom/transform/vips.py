@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 import pi_heif
 import pyvips
 
-from darkroom.errors import RenderFailed, TooLarge, UnreadableImage, UnsupportedFormat
+from darkroom.errors import RenderFailed, TooLarge, TooManyPixels, UnreadableImage, UnsupportedFormat
 from darkroom.model import Facts, Format, Source
 from darkroom.transform import Order, Rendered, Slot
 from darkroom.transform.color import main_color
@@ -40,6 +40,7 @@ from darkroom.transform.plan import (
 from darkroom.transform.profile import is_srgb
 from darkroom.transform.recipes import DEFAULT_QUALITY, WRITABLE, Fit, Recipe
 from darkroom.transform.sniff import HEAD_BYTES, sniff
+from darkroom.transform.structure import check_before_decoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,7 +66,10 @@ _COST = {Format.JPEG: 1, Format.PNG: 6, Format.AVIF: 6, Format.WEBP: 10, Format.
 _LONG_ANIMATION = 10_000_000
 """Pixels of all frames together from which an animation is encoded in a hurry."""
 
-_DEEPEST_PIXEL = 8
+_DEEPEST_PIXEL = 32
+"""Bytes a pixel may have: red, green, blue and alpha in 64 bits. A TIFF can have thousands of other channels."""
+
+_PLAIN_PIXEL = 8
 """Bytes a pixel may have for libvips to lift its bounds on a TIFF's buffers: red, green, blue and alpha in 16 bits."""
 
 
@@ -82,6 +86,7 @@ class InlineTransform:
 
 def warm_up() -> None:
     """Use every decoder, encoder and profile once, so that a process can render after its files are shut."""
+    _configure()
     noise = pyvips.Image.gaussnoise(96, 64, seed=1, mean=128, sigma=40).cast("uchar")
     still = noise.bandjoin([noise.rot180(), noise.fliphor()]).copy(interpretation="srgb")
     clear = still.bandjoin(noise)
@@ -103,7 +108,6 @@ def warm_up() -> None:
         formats=WRITABLE,
         quality=DEFAULT_QUALITY,
     )
-    _configure()
     for original in originals:
         _render(original, Order(recipes=(everything,)))
 
@@ -120,6 +124,7 @@ def render(original: BinaryIO, order: Order) -> Rendered:
     if len(content) > order.limits.bytes:
         msg = f"the file has more than {order.limits.bytes} bytes, which is the limit; make it smaller"
         raise TooLarge(msg)
+    check_before_decoding(content, order.limits)
     return _render(content, order)
 
 
@@ -260,12 +265,15 @@ def _open_gif(content: bytes) -> _Opened:
 
 def _open_tiff(content: bytes) -> _Opened:
     header = pyvips.Image.tiffload_buffer(content, access="sequential", fail_on="error")
+    pixel = header.bands * len(pyvips.Image.black(1, 1).cast(header.format).write_to_memory())
+    if pixel > _DEEPEST_PIXEL:
+        msg = f"each pixel takes {pixel} bytes; {_DEEPEST_PIXEL} are accepted at most, so save it with fewer channels"
+        raise TooManyPixels(msg)
 
     def decode(_: Size) -> pyvips.Image:
         # Whole pictures in one compressed strip exceed the 50 MiB that are allowed otherwise.
-        pixel = pyvips.Image.black(1, 1, bands=header.bands).cast(header.format)
-        shallow = len(pixel.write_to_memory()) <= _DEEPEST_PIXEL
-        return pyvips.Image.tiffload_buffer(content, unlimited=shallow, access="sequential", fail_on="error")
+        plain = pixel <= _PLAIN_PIXEL
+        return pyvips.Image.tiffload_buffer(content, unlimited=plain, access="sequential", fail_on="error")
 
     return _opened(Format.TIFF, header, decode, exif=content)
 
@@ -351,6 +359,10 @@ def _each_frame(strip: pyvips.Image, height: int, change: Callable[[pyvips.Image
     return pyvips.Image.arrayjoin(frames, across=1).copy_memory()
 
 
+def _first_frame(strip: pyvips.Image, size: Size) -> pyvips.Image:
+    return strip if strip.height == size.height else strip.crop(0, 0, *size)
+
+
 def _resized(image: pyvips.Image, size: Size) -> pyvips.Image:
     if _size(image) == size:
         return image
@@ -409,7 +421,7 @@ class _Pictures:
             return strip
         left, top = wanted.left, wanted.top
         if wanted.seek is not None:
-            found = strip.crop(0, 0, *wanted.scaled).smartcrop(*wanted.size, interesting=wanted.seek)
+            found = _first_frame(strip, wanted.scaled).smartcrop(*wanted.size, interesting=wanted.seek)
             left, top = -found.xoffset, -found.yoffset
         paint = [*bytes.fromhex(background.removeprefix("#")), *[255] * (strip.bands - 3)]
 
@@ -420,10 +432,9 @@ class _Pictures:
 
     def look(self, size: Size) -> tuple[str, str]:
         """Return placeholder and main colour, from the first frame scaled to ``size``."""
-        sketch = self.scaled(size).crop(0, 0, *size)
-        if not sketch.hasalpha():
-            sketch = sketch.addalpha()
-        rgba = bytes(sketch.write_to_memory())
+        source = nearest(list(self._made), size)
+        sketch = _resized(_first_frame(self._made[source], source), size)
+        rgba = bytes((sketch if sketch.hasalpha() else sketch.bandjoin(255)).write_to_memory())
         return base64.b64encode(thumbhash(*size, rgba)).decode(), main_color(rgba)
 
 
