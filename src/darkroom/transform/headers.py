@@ -30,10 +30,10 @@ def dimensions(original: BinaryIO) -> tuple[int, int]:
     bounded = _BoundedReader(original)
     if found in {Format.AVIF, Format.HEIC}:
         width, height = _heif(bounded)
+    elif found is Format.GIF:
+        width, height = _gif(bounded)
     else:
         width, height = imagesize.get(bounded, exif_rotation=False)
-    if found is Format.GIF and (width, height) != (-1, -1):
-        width, height = width & 0xFFFF, height & 0xFFFF  # imagesize reads them as signed
     if width < 1 or height < 1:
         msg = f"the file begins like {found} but its header says no size; it is damaged, so save it anew"
         raise UnreadableImage(msg)
@@ -69,6 +69,15 @@ class _BoundedReader:
             msg = "the file ends too early"
             raise ValueError(msg)
         return found
+
+
+def _gif(file: _BoundedReader) -> tuple[int, int]:
+    """Return the logical screen, or ``(-1, -1)``. Not by imagesize, which takes 65,535 for -1."""
+    try:
+        width, height = struct.unpack("<HH", file.read_at(6, 10))
+    except ValueError:
+        return -1, -1
+    return width, height
 
 
 def _heif(file: _BoundedReader) -> tuple[int, int]:

@@ -12,6 +12,7 @@ import contextlib
 import gc
 import importlib
 import json
+import mmap
 import os
 import resource
 import select
@@ -194,7 +195,8 @@ def _answer(render: Render, header: dict[str, Any], original: int) -> list[bytes
         try:
             rendered = render(file, order)
         except Exception as error:  # noqa: BLE001  # whatever a decoder raises is an answer
-            blamed = MemoryError() if type(error) is UnreadableImage and _lacks_memory(file, order) else error
+            decoder_failed = type(error) is UnreadableImage and error.__cause__ is not None
+            blamed = MemoryError() if decoder_failed and _lacks_memory(file, order) else error
             return [messages.frame(messages.error_to_header(blamed))]
     bodies = [slot.body for slot in rendered.slots]
     return [messages.frame(messages.rendered_to_header(rendered)), *bodies]
@@ -205,8 +207,9 @@ def _lacks_memory(original: BinaryIO, order: Order) -> bool:
     try:
         width, height = dimensions(original)
         if width * height <= order.limits.pixels:
-            bytearray(_DECODING_BYTES * width * height)
-    except MemoryError:
+            # Only asked for, not touched: to fill gigabytes would take seconds.
+            mmap.mmap(-1, _DECODING_BYTES * width * height, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+    except OSError:
         return True
     except Refused:
         return False

@@ -1,0 +1,200 @@
+"""What a file is made of, looked at before any of it is decoded: too many parts, or too much packed into a few bytes.
+
+A decoder goes through whatever a file holds, and a file of a few kilobytes can hold a lot: scans that each pass over
+the whole picture, texts that inflate to gigabytes, a hundred thousand frames. No picture of a camera or an editor comes
+near these bounds. What makes no sense at all is left to the decoder, which refuses it.
+
+Sources: ITU-T T.81 (JPEG), PNG third edition, RFC 9649 (WebP), TIFF 6.0 and the BigTIFF design.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import zlib
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from darkroom.errors import Refused, TooLarge, TooManyPixels, UnreadableImage
+from darkroom.model import Format
+from darkroom.transform.headers import dimensions
+from darkroom.transform.plan import Size, check_limits
+from darkroom.transform.sniff import HEAD_BYTES, sniff
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from darkroom.transform import Limits
+
+MOST_PARTS = 50_000
+"""Segments or chunks of one file. A PNG of 64 MiB in the usual chunks of 8 KiB has 8,000, a JPEG seldom 300."""
+MOST_SCANS = 100
+"""Of a JPEG, as libtiff has it too; encoders write 10 to 20."""
+MOST_PAGES = 1_000
+"""Of a TIFF: whoever asks for the first page has the decoder count them all."""
+MOST_INFLATED = 16 * 1024 * 1024
+"""Bytes that all compressed notes and profiles of one PNG have once inflated; large profiles have 3 MiB."""
+
+_PIECE = 64 * 1024
+"""Inflated at a time: what stays in the processor's cache costs least."""
+
+_SCAN, _END = 0xDA, 0xD9
+_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
+"""Markers without a body."""
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_HUFFMAN = frozenset({0xC0, 0xC1, 0xC2})
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xff]")
+_AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+"""In the data of a scan, 0xFF is followed by 0, and restarts are marked by D0 to D7."""
+
+
+def check_before_decoding(content: bytes, limits: Limits) -> None:
+    """Refuse a file that says it is too large, or that is made to keep a decoder busy, before any decoder has seen it.
+
+    Raises ``TooLarge``, ``TooManyPixels``, ``UnreadableImage``; damage of other kinds is left to the decoder.
+    """
+    try:
+        told = Size(*dimensions(io.BytesIO(content)))
+    except Refused:
+        told = Size(1, 1)
+    check_limits(told, 1, limits)
+    match sniff(content[:HEAD_BYTES]):
+        case Format.JPEG:
+            _check_jpeg(content)
+        case Format.PNG:
+            _check_png(content)
+        case Format.WEBP:
+            _check_webp(content, limits)
+        case Format.TIFF:
+            _check_tiff(content)
+
+
+def _check_jpeg(content: bytes) -> None:
+    frame, components, scans = 0, 0, 0
+    for number, (marker, body) in enumerate(_segments(content)):
+        _check_parts(number)
+        if marker in _FRAMES and body + 6 <= len(content):
+            frame, components = marker, content[body + 5]
+            _check_enough_data(content, frame, body)
+        elif marker == _SCAN:
+            scans += 1
+            if frame not in _PROGRESSIVE and content[body : body + 1] == bytes([components]):
+                return  # the whole picture is in this scan, and decoders stop after it
+            if scans > MOST_SCANS:
+                msg = (
+                    f"the picture comes in more than {MOST_SCANS} scans, which no camera or editor writes; save it anew"
+                )
+                raise UnreadableImage(msg)
+
+
+def _check_enough_data(content: bytes, frame: int, body: int) -> None:
+    """By Huffman's code every block of 8 by 8 takes a bit at least: for its mean, when nothing else is said of it."""
+    height, width = struct.unpack_from(">HH", content, body + 1)
+    if frame in _HUFFMAN and width * height > 64 * 8 * len(content):
+        msg = f"the file is far too short for the {width}×{height} pixels that it says it has; it is cut off"
+        raise UnreadableImage(msg)
+
+
+def _segments(content: bytes) -> Iterator[tuple[int, int]]:
+    """Yield each marker and where its body begins, behind the length."""
+    at, pattern = 2, _NEXT_MARKER
+    while (found := pattern.search(content, at)) is not None:
+        marker, at = content[found.end() - 1], found.end()
+        pattern = _NEXT_MARKER
+        if marker == _END:
+            return
+        if marker in _ALONE:
+            continue
+        yield marker, at + 2
+        at += int.from_bytes(content[at : at + 2])
+        if marker == _SCAN:
+            pattern = _AFTER_SCAN
+
+
+def _check_png(content: bytes) -> None:
+    left = MOST_INFLATED
+    for number, (kind, at, end) in enumerate(_chunks(content, 8, ">I4s", trailer=4)):
+        _check_parts(number)
+        packed = _packed(content, kind, at, end)
+        if packed is not None:
+            left -= _inflated(content[packed:end], left)
+        if left < 0:
+            msg = f"notes or profile of the file inflate to more than {MOST_INFLATED} bytes; save it without them"
+            raise TooLarge(msg)
+        if kind == b"IEND":
+            return
+
+
+def _packed(content: bytes, kind: bytes, at: int, end: int) -> int | None:
+    """Return where the compressed data of a chunk begins, if it has any."""
+    if kind not in {b"iCCP", b"zTXt", b"iTXt"}:
+        return None
+    keyword = content.find(b"\0", at, min(end, at + 80))
+    if keyword < 0:
+        return None
+    if kind != b"iTXt":
+        return keyword + 2
+    if content[keyword + 1 : keyword + 2] != b"\1":
+        return None
+    language = content.find(b"\0", keyword + 3, end)
+    translated = content.find(b"\0", language + 1, end) if language >= 0 else -1
+    return translated + 1 if translated >= 0 else None
+
+
+def _inflated(packed: bytes, most: int) -> int:
+    """Return how many bytes come out; once it is more than ``most``, not all are counted."""
+    unpacker, length = zlib.decompressobj(), 0
+    with suppress(zlib.error):
+        for at in range(0, len(packed), _PIECE):
+            piece = packed[at : at + _PIECE]
+            while piece and length <= most:
+                length += len(unpacker.decompress(piece, _PIECE))
+                piece = unpacker.unconsumed_tail
+    return length
+
+
+def _check_webp(content: bytes, limits: Limits) -> None:
+    frames = 0
+    for number, (kind, _, _) in enumerate(_chunks(content, 12, "<4sI", trailer=0)):
+        _check_parts(number)
+        frames += kind == b"ANMF"
+        if frames > limits.frames:
+            msg = f"the animation has more than {limits.frames} frames, the most that are accepted; so shorten it"
+            raise TooManyPixels(msg)
+
+
+def _chunks(content: bytes, at: int, head: str, *, trailer: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield kind, beginning and end of each chunk's body: of PNG with a checksum behind it, of WebP padded to even."""
+    while at + 8 <= len(content):
+        first, second = struct.unpack_from(head, content, at)
+        kind, length = (first, second) if isinstance(first, bytes) else (second, first)
+        end = at + 8 + length
+        yield kind, at + 8, min(end, len(content))
+        at = end + (trailer or length % 2)
+
+
+def _check_parts(number: int) -> None:
+    if number >= MOST_PARTS:
+        msg = f"the file has more than {MOST_PARTS} parts, which no camera or editor writes; save the picture anew"
+        raise UnreadableImage(msg)
+
+
+def _check_tiff(content: bytes) -> None:
+    order = "<" if content[:2] == b"II" else ">"
+    large = content[2:4] == b"+\0"
+    count_form, pointer_form, entry_bytes = ("Q", "Q", 20) if large else ("H", "I", 12)
+    pages = 0
+    try:
+        (at,) = struct.unpack_from(f"{order}{pointer_form}", content, 8 if large else 4)
+        while at:
+            pages += 1
+            if pages > MOST_PAGES:
+                msg = f"the file has more than {MOST_PAGES} pages, or they name one another in circles; send one page"
+                raise UnreadableImage(msg)
+            (entries,) = struct.unpack_from(f"{order}{count_form}", content, at)
+            at += struct.calcsize(f"={count_form}") + entry_bytes * entries
+            (at,) = struct.unpack_from(f"{order}{pointer_form}", content, at)
+    except (struct.error, OverflowError):  # the decoder says what is wrong with it
+        return
