@@ -24,7 +24,7 @@ PORTS = {
     "darkroom.edge.paths",
     "darkroom.edge.negotiation",
 }
-CORE = {"darkroom.service", "darkroom.settings"}
+CORE = {"darkroom.service", "darkroom.settings", "darkroom.holdings"}
 ADAPTER_FOLDERS = ("bucket", "uploads", "events", "transform", "access", "catalog", "edge", "figures", "client")
 FACE_FOLDERS = ("http", "web")
 DEPLOYMENT_FOLDERS = ("embedded", "serverless", "cli", "__main__")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from darkroom.access import Rate
 from darkroom.access.shared import SharedRates
 from darkroom.access.sqlite import SqliteAccess
 from darkroom.bucket.notifying import NotifyingBucket
-from darkroom.bucket.objects import ObjectBucket
+from darkroom.bucket.objects import FolderBucket, ObjectBucket
 from darkroom.catalog.quotas import Quota
 from darkroom.catalog.sqlite import SqliteCatalog
 from darkroom.edge.answers import Lifetimes
@@ -25,6 +26,7 @@ from darkroom.embedded.layout import Layout
 from darkroom.embedded.logs import start_logging
 from darkroom.embedded.metrics import serve_metrics
 from darkroom.embedded.processor import Processor
+from darkroom.errors import BadConfiguration
 from darkroom.events.sqlite import SqliteQueue
 from darkroom.figures import queue_readings
 from darkroom.figures.prometheus import PrometheusFigures, empty
@@ -33,6 +35,7 @@ from darkroom.http.delivery import DeliveryApp
 from darkroom.http.reception import Reception
 from darkroom.names import UPLOAD_PREFIX
 from darkroom.service import Rules, Service, utc_now
+from darkroom.sqlite import copy, data_format
 from darkroom.transform import Elsewhere, Limits
 from darkroom.transform.headers import dimensions
 from darkroom.transform.jail import Allowance, JailedTransform
@@ -102,6 +105,52 @@ def service(settings: Settings, transform: Transform | None = None) -> Service:
         clock=utc_now,
         randomness=secrets.token_bytes,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """What the service keeps, as it lies in a data folder: for commands that work on one, served meanwhile or not."""
+
+    catalog: SqliteCatalog
+    uploads: FolderBucket
+    """Nobody is told of what is put here."""
+    assets: FolderBucket
+    queue: SqliteQueue
+
+    def close(self) -> None:
+        """Close this thread's connections."""
+        self.catalog.close()
+        self.queue.close()
+
+
+def stores(layout: Layout) -> Stores:
+    """Open what lies in a data folder, making what is missing. Raises ``Unavailable`` for data of another release."""
+    return Stores(
+        catalog=SqliteCatalog(layout.catalog),
+        uploads=ObjectBucket.folder(layout.uploads),
+        assets=ObjectBucket.folder(layout.assets),
+        queue=SqliteQueue(layout.queue, utc_now),
+    )
+
+
+def copy_databases(layout: Layout, to: Layout) -> SqliteCatalog:
+    """Copy the databases, each as it is at one moment, the catalog last; return the copy of the catalog.
+
+    Raises ``Unavailable`` when one is missing or damaged, ``BadConfiguration`` for data of an earlier release: whoever
+    opens those brings them up to this one.
+    """
+    pairs = ((layout.queue, to.queue), (layout.access, to.access), (layout.catalog, to.catalog))
+    for path, copied in pairs:
+        copy(path, copied)
+    before = [data_format(copied) for _, copied in pairs]
+    SqliteQueue(to.queue, utc_now).close()
+    SqliteAccess(to.access, utc_now).close()
+    catalog = SqliteCatalog(to.catalog)
+    if before != [data_format(copied) for _, copied in pairs]:
+        catalog.close()
+        msg = f"{layout.root} is of an earlier release; back it up with that one, or start this one on it first"
+        raise BadConfiguration(msg)
+    return catalog
 
 
 def _tickets(settings: Settings) -> SignedTickets:
