@@ -209,7 +209,7 @@ class Service:
         The same key and request give the same answer. Raises ``Conflict`` for a key used for another request,
         ``OverQuota``.
         """
-        image = self._begin(owner, upload, State.AWAITING, upload.fingerprint, idempotency_key)
+        image, _ = self._begin(owner, upload, State.AWAITING, upload.fingerprint, idempotency_key)
         promise = Promise(
             key=names.original_key(image.id),
             bytes=upload.bytes,
@@ -227,7 +227,7 @@ class Service:
         """
         self._refuse_at_once(upload, body)
         fingerprint = f"{upload.fingerprint} {_digest_of(body)}" if idempotency_key else ""
-        image = self._begin(owner, upload, State.PROCESSING, fingerprint, idempotency_key)
+        image, is_new = self._begin(owner, upload, State.PROCESSING, fingerprint, idempotency_key)
         if image.state is not State.PROCESSING:
             return image
         self.reached(Step.IMAGE_CREATED)
@@ -236,7 +236,8 @@ class Service:
         except AlreadyExists:
             log.info("upload repeated", extra={"image": image.id})
         except Exception:
-            self._take_back(image)
+            if is_new:  # else whoever sent the same before may have been luckier
+                self._take_back(image)
             raise
         self.reached(Step.ORIGINAL_STORED)
         self.figures.add(f.RECEIVED_BYTES, upload.bytes, door="post")
@@ -267,7 +268,10 @@ class Service:
             )
             raise TooManyPixels(msg)
 
-    def _begin(self, owner: str, upload: Upload, state: State, fingerprint: str, idempotency_key: str | None) -> Image:
+    def _begin(
+        self, owner: str, upload: Upload, state: State, fingerprint: str, idempotency_key: str | None
+    ) -> tuple[Image, bool]:
+        """Return the image of an upload, and whether it was made just now."""
         now = self.clock()
         image_id = names.new_id(now, self.randomness(names.RANDOM_BYTES))
         image = Image(
@@ -291,7 +295,7 @@ class Service:
         if known.state is State.DELETED:
             msg = "the image that this Idempotency-Key stands for was deleted; send a new key for a new image"
             raise NotFound(msg)
-        return known
+        return known, known.id == image_id
 
     def usage(self, owner: str) -> Usage:
         """Return what an owner has."""
@@ -336,24 +340,29 @@ class Service:
 
         Raises ``NotFound``, ``InvalidRequest``, ``VersionMoved`` when ``version`` is not the stored one any more.
         """
+        before, after = self._change(owner, image_id, lambda image: self._edited(image, edit), version=version)
+        if after.generation != before.generation:
+            self._ask_for_render(after)
+        return after
+
+    def _change(
+        self, owner: str, image_id: str, wish: Callable[[Image], Image], *, version: int | None = None
+    ) -> tuple[Image, Image]:
+        """Write what ``wish`` makes of an image as it is at that moment; return it before and after."""
         deadline = time.monotonic() + EDIT_SECONDS
         while True:
             image = self.image(owner, image_id)
             if version is not None and image.version != version:
                 msg = f"the image is at version {image.version}, not {version}; read it again and decide again"
                 raise VersionMoved(msg)
-            changed = self._edited(image, edit)
+            changed = wish(image)
             if changed == image:
-                return image
+                return image, image
             try:
-                stored = self.catalog.replace(changed, version=image.version)
+                return image, self.catalog.replace(changed, version=image.version)
             except VersionMoved:
                 if version is not None or time.monotonic() > deadline:
                     raise
-                continue
-            if stored.generation != image.generation:
-                self._ask_for_render(stored)
-            return stored
 
     def _edited(self, image: Image, edit: Edit) -> Image:
         changes: dict[str, object] = {}
@@ -381,19 +390,23 @@ class Service:
     def reprocess(self, owner: str, image_id: str, *, from_rendition: bool = False) -> Image:
         """Make all variants anew, from the original or, if that is gone and it is allowed, from the best variant kept.
 
-        Raises ``NotFound``, ``OriginalDeleted``, ``VersionMoved``.
+        Raises ``NotFound``, ``OriginalDeleted``.
         """
-        image = self.image(owner, image_id)
-        if image.state is State.AWAITING:
-            raise NotFound("the original has not arrived yet; send it to the ticket's url first")
-        original = self._original_of(image)
-        use_rendition = original is None or image.original is Original.DELETED
-        rendition = self._best_rendition(image) if original is None and from_rendition else None
-        if use_rendition and (not from_rendition or (original is None and rendition is None)):
-            raise OriginalDeleted(ORIGINAL_GONE)
-        changes = self._anew(image) | {"error": None, "from_rendition": use_rendition}
-        anew = dataclasses.replace(image, **changes)  # type: ignore[arg-type]  # names and types are those of _anew
-        stored = self.catalog.replace(anew, version=image.version)
+        rendition: Stored | None = None
+
+        def asked_for_anew(image: Image) -> Image:
+            nonlocal rendition
+            if image.state is State.AWAITING:
+                raise NotFound("the original has not arrived yet; send it to the ticket's url first")
+            original = self._original_of(image)
+            use_rendition = original is None or image.original is Original.DELETED
+            rendition = self._best_rendition(image) if original is None and from_rendition else None
+            if use_rendition and (not from_rendition or (original is None and rendition is None)):
+                raise OriginalDeleted(ORIGINAL_GONE)
+            changes = self._anew(image) | {"error": None, "from_rendition": use_rendition}
+            return dataclasses.replace(image, **changes)  # type: ignore[arg-type]  # names and types are those of _anew
+
+        _, stored = self._change(owner, image_id, asked_for_anew)
         self.reached(Step.REPROCESS_WRITTEN)
         self._ask_for_render(stored, rendition)
         return stored
@@ -452,30 +465,27 @@ class Service:
 
         Raises ``NotFound``.
         """
-        image = self.image(owner, image_id)
+        self.image(owner, image_id)
         self.queue.publish(ImageDeleted(image_id=image_id), delay_seconds=ERASE_AGAIN_SECONDS)
         self.reached(Step.ERASURE_PROMISED)
-        while True:
-            tombstone = Image(
-                id=image.id,
-                owner=image.owner,
-                state=State.DELETED,
-                filename="",
-                uploaded_at=image.uploaded_at,
-                original=Original.DELETED,
-                # Kept as long as the tombstone: whoever was rendering may put what is in here after all was erased,
-                # and has to be able to erase it again.
-                objects=image.objects,
-                deleted_at=self.clock(),
-            )
-            try:
-                self.catalog.replace(tombstone, version=image.version)
-                break
-            except VersionMoved:
-                image = self.image(owner, image_id)
+        _, tombstone = self._change(owner, image_id, self._tombstone)
         self.reached(Step.TOMBSTONE_WRITTEN)
         self.erase(tombstone)
         log.info("image deleted", extra={"image": image_id, "owner": owner})
+
+    def _tombstone(self, image: Image) -> Image:
+        return Image(
+            id=image.id,
+            owner=image.owner,
+            state=State.DELETED,
+            filename="",
+            uploaded_at=image.uploaded_at,
+            original=Original.DELETED,
+            # Kept as long as the tombstone: whoever was rendering may put what is in here after all was erased,
+            # and has to be able to erase it again.
+            objects=image.objects,
+            deleted_at=self.clock(),
+        )
 
     def erase(self, image: Image) -> None:
         """Remove every byte of an image that is gone, by its ledger. It may be done again, and end what was cut off."""
@@ -536,6 +546,8 @@ class Service:
             self.erase(image)
             return
         if image.state is State.READY:
+            if image.generation > 1:  # whoever committed it may have died before the edges were told
+                self._purge(image)
             self._look_after_original(image, event)
             return
         self.reached(Step.EVENT_TAKEN)
