@@ -551,9 +551,10 @@ class Service:
             self._look_after_original(image, event)
             return
         self.reached(Step.EVENT_TAKEN)
-        began = time.monotonic()
+        laps = Laps()
         try:
             stat, original = self.uploads.open(event.key)
+            laps.seconds["waited"] = max(0.0, (self.clock() - stat.modified).total_seconds())
             with original:
                 rendered = self._rendered(image, stat, original)
         except NotFound:
@@ -561,10 +562,11 @@ class Service:
                 return  # the image failed, and its original was kept for as long as it is
             raise  # a store may lag behind its event; when it never catches up, the last try says so
         except Refused as refusal:
-            self._fail(image, Failure(code=refusal.code, detail=refusal.detail), began)
+            self._fail(image, Failure(code=refusal.code, detail=refusal.detail), laps)
             return
+        laps.end("render")
         self.reached(Step.RENDERED)
-        self._finish(image, stat, rendered, began)
+        self._finish(image, stat, rendered, laps)
 
     def _look_after_original(self, image: Image, event: ObjectCreated) -> None:
         """Do what is left to do for an image that is ready already."""
@@ -602,7 +604,7 @@ class Service:
         _check_source(image, rendered.facts.source.sha256)
         return rendered
 
-    def _finish(self, image: Image, original: Stat, rendered: Rendered, began: float) -> None:
+    def _finish(self, image: Image, original: Stat, rendered: Rendered, laps: Laps) -> None:
         made = {names.slot_name(slot.variant, slot.extension): slot for slot in rendered.slots}
         promised = self._promise(image, made.keys())
         if promised is None:
@@ -615,22 +617,24 @@ class Service:
         for one in promised.objects:
             if one.name not in made:
                 self.assets.delete(prefix + one.name)
+        laps.end("shelve")
         self.reached(Step.STALE_REMOVED)
         stored = self._commit(promised, original, rendered.facts, made)
         if stored is None:
             return
+        laps.end("commit")
+        self._report(image, rendered, laps)
         self.reached(Step.COMMITTED)
         if image.generation > 1:
             self._purge(promised)
             self.reached(Step.CHANGE_PURGED)
         self._dispose_of_original(stored, original.key)
         self.reached(Step.ORIGINAL_DISPOSED)
-        self._report(image, rendered, time.monotonic() - began)
 
-    def _report(self, image: Image, rendered: Rendered, seconds: float) -> None:
+    def _report(self, image: Image, rendered: Rendered, laps: Laps) -> None:
         source = rendered.facts.source
         self.figures.add(f.TRANSFORMS, format=source.format, outcome="ready")
-        self.figures.time(f.TRANSFORM_SECONDS, seconds, outcome="ready")
+        self.figures.time(f.TRANSFORM_SECONDS, laps.total(), outcome="ready")
         for slot in rendered.slots:
             self.figures.add(f.VARIANT_BYTES, len(slot.body), format=slot.format)
         log.info(
@@ -643,7 +647,7 @@ class Service:
                 "height": source.height,
                 "bytes": source.bytes,
                 "variant_bytes": sum(len(slot.body) for slot in rendered.slots),
-                "seconds": round(seconds, 3),
+                **laps.fields(),
             },
         )
 
@@ -756,7 +760,7 @@ class Service:
             self.reached(Step.ORIGINAL_ARCHIVED)
             self.uploads.delete(stat.key)
 
-    def _fail(self, image: Image, failure: Failure, began: float) -> None:
+    def _fail(self, image: Image, failure: Failure, laps: Laps) -> None:
         while True:
             current = self.catalog.get(image.id)
             if current is None or current.generation != image.generation:
@@ -774,12 +778,17 @@ class Service:
         self.reached(Step.FAILURE_WRITTEN)
         if current.from_rendition:  # what lies there is only a copy
             self.uploads.delete(names.original_key(image.id))
-        seconds = time.monotonic() - began
         self.figures.add(f.TRANSFORMS, format="unknown", outcome=failure.code)
-        self.figures.time(f.TRANSFORM_SECONDS, seconds, outcome="failed")
+        self.figures.time(f.TRANSFORM_SECONDS, laps.total(), outcome="failed")
         log.warning(
             "image failed",
-            extra={"image": image.id, "owner": image.owner, "code": failure.code, "detail": failure.detail},
+            extra={
+                "image": image.id,
+                "owner": image.owner,
+                "code": failure.code,
+                "detail": failure.detail,
+                **laps.fields(),
+            },
         )
 
     def give_up(self, event: Event, reason: str) -> None:
@@ -790,7 +799,30 @@ class Service:
                 detail = (
                     f"processing was tried several times without success ({reason}); reprocess it or upload it again"
                 )
-                self._fail(image, Failure(code="gave-up", detail=detail), time.monotonic())
+                self._fail(image, Failure(code="gave-up", detail=detail), Laps())
+
+
+class Laps:
+    """How long a piece of work has taken, and each step of it."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._began = self._lap = time.monotonic()
+
+    def end(self, step: str) -> None:
+        """The step has ended, and the next begins."""
+        now = time.monotonic()
+        self.seconds[step] = now - self._lap
+        self._lap = now
+
+    def total(self) -> float:
+        """Return the seconds since the beginning."""
+        return time.monotonic() - self._began
+
+    def fields(self) -> dict[str, float]:
+        """Return it all as fields of a log line."""
+        named = {f"{step}_seconds": seconds for step, seconds in self.seconds.items()} | {"seconds": self.total()}
+        return {name: round(seconds, 3) for name, seconds in named.items()}
 
 
 NOT_AN_IMAGE = "the bytes are no picture this service reads; send JPEG, PNG, WebP, GIF, TIFF, AVIF or HEIC"
