@@ -1,4 +1,4 @@
-"""The command line: ``darkroom serve`` starts the service, every other command is a client of a running one.
+"""The command line: ``darkroom serve`` starts the service; a command works on its data folder, or is its client.
 
 This is loaded for every command, so nothing slow is imported here: a command brings in what it needs when it runs.
 """
@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from darkroom.cli import get, images, keys, put, search, serve, usage
+from darkroom.cli import backup, get, images, keys, put, search, serve, usage
 
 
 def command_line() -> typer.Typer:
@@ -34,6 +34,8 @@ def command_line() -> typer.Typer:
     app.command(name="reprocess")(images.reprocess)
     app.command(name="variants")(images.variants)
     app.command(name="usage")(usage.usage)
+    app.command(name="backup")(backup.backup)
+    app.command(name="restore")(backup.restore)
     app.add_typer(keys.app, name="keys")
     return app
 

@@ -1,4 +1,4 @@
-"""One bar for all uploads where a person looks at a terminal, plain lines elsewhere."""
+"""What a person at a terminal sees of long work: one bar for all uploads, a meter for a copy. Plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from rich.progress import (
     Task,
     TaskID,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
 from rich.text import Text
+
+from darkroom.cli.output import size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,6 +107,44 @@ class Display:
 
     def _count(self) -> str:
         return f"{self._files_done}/{len(self._sizes)} files"
+
+
+class Meter:
+    """Shows on a terminal how far a copy of a library is, whose extent is not known beforehand."""
+
+    def __init__(self) -> None:
+        """Nothing is shown before the first ``show``."""
+        self._stack = ExitStack()
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+
+    def __enter__(self) -> Self:
+        """Begin to show, if there is anybody to see it: it is on standard error."""
+        if sys.stderr.isatty():
+            self._progress = Progress(
+                TextColumn("{task.description}"),
+                TransferSpeedColumn(),
+                TimeElapsedColumn(),
+                console=Console(stderr=True),
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._task = self._progress.add_task("", total=None)
+            self._stack.enter_context(self._progress)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Take it away: the command says the outcome."""
+        self._stack.close()
+
+    def show(self, images: int, objects: int, count: int) -> None:
+        """Say how much is done: images, objects, bytes."""
+        if self._progress is not None:
+            description = f"{images} images, {objects} objects, {size(count)}"
+            self._progress.update(self._task, description=description, completed=count)
 
 
 def _size(file: Path) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkroom.errors import Refused, Unavailable
 from darkroom.holdings import Place
+from darkroom.model import State
 from darkroom.names import is_id
 
 if TYPE_CHECKING:
@@ -102,6 +103,11 @@ class Manifest:
     """What was missing or damaged in the service itself, a sentence each."""
     files: Mapping[str, tuple[int, str]]
     format: int = FORMAT
+
+    @property
+    def living(self) -> int:
+        """How many images there are, without tombstones."""
+        return sum(count for state, count in self.images.items() if state != State.DELETED)
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON's own types."""
