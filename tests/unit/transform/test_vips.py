@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import struct
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +24,6 @@ from darkroom.transform.vips import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from darkroom.transform import Rendered
 
@@ -421,3 +424,30 @@ def test_no_other_loader_can_be_reached(loader: str, tmp_path: Path) -> None:
     arguments = (1, 1, 1) if loader == "rawload" else ()
     with pytest.raises(pyvips.Error, match="blocked"):
         getattr(pyvips.Image, loader)(str(path), *arguments)
+
+
+WITHOUT_FILES = """
+import io, resource
+import pictures
+from darkroom.transform import Order
+from darkroom.transform.recipes import DEFAULT_QUALITY, WRITABLE, Recipe
+from darkroom.transform.vips import render, warm_up
+
+order = Order(recipes=(Recipe(name="any", width=32, height=32, formats=WRITABLE, quality=DEFAULT_QUALITY),))
+icc = pictures.display_p3_profile()
+originals = [
+    pictures.jpeg(icc_profile=icc), pictures.jpeg(mode="CMYK"), pictures.png(mode="I;16"), pictures.png(alpha=True),
+    pictures.webp(), pictures.animated_gif(), pictures.tiff(), pictures.avif(), pictures.heic(icc=icc),
+]
+warm_up()
+resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+print(sum(len(render(io.BytesIO(original), order).slots) for original in originals))
+"""
+
+
+def test_after_warming_up_no_file_has_to_be_opened() -> None:
+    path = os.pathsep.join([str(Path(pictures.__file__).parent), *sys.path])
+    ran = subprocess.run(
+        [sys.executable, "-c", WITHOUT_FILES], capture_output=True, text=True, check=False, env={"PYTHONPATH": path}
+    )
+    assert (ran.stdout, ran.stderr) == ("45\n", "")
