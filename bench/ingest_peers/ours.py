@@ -11,7 +11,7 @@ from turns import Stopwatch, take_turns, task
 from darkroom.model import Format
 from darkroom.transform import Order
 from darkroom.transform.recipes import DEFAULT_RECIPES, Recipe
-from darkroom.transform.vips import render, warm_up
+from darkroom.transform.vips import render
 
 asked = task()
 if asked.format == "default":
@@ -22,7 +22,6 @@ else:
         Recipe(name=f"at-{side}", width=side, height=side, formats=(wanted,), quality={wanted: asked.quality})
         for side in asked.sides
     )
-warm_up()
 
 
 def ingest(watch: Stopwatch) -> list[int]:

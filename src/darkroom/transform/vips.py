@@ -1,7 +1,8 @@
 """The pixels: libvips for everything but HEIC, whose decoder the libvips wheel lacks and pi-heif brings.
 
 An original is decoded once, at the largest size that any variant needs; every smaller picture is made from a larger
-one that is already there. What strangers sent is opened by the loader its first bytes ask for and by no other.
+one that is already there. What strangers sent is opened by the loader its first bytes ask for and by no other. Once
+this module is imported, rendering opens no file.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from darkroom.transform.plan import (
     webp_scale,
 )
 from darkroom.transform.profile import is_srgb
-from darkroom.transform.recipes import DEFAULT_QUALITY, WRITABLE, Fit, Recipe
+from darkroom.transform.recipes import Recipe
 from darkroom.transform.sniff import HEAD_BYTES, sniff
 from darkroom.transform.structure import check_before_decoding
 
@@ -82,34 +83,6 @@ class InlineTransform:
 
     def close(self) -> None:
         """As the port says; nothing was started."""
-
-
-def warm_up() -> None:
-    """Use every decoder, encoder and profile once, so that a process can render after its files are shut."""
-    _configure()
-    noise = pyvips.Image.gaussnoise(96, 64, seed=1, mean=128, sigma=40).cast("uchar")
-    still = noise.bandjoin([noise.rot180(), noise.fliphor()]).copy(interpretation="srgb")
-    clear = still.bandjoin(noise)
-    originals = (
-        still.icc_transform("p3").jpegsave_buffer(),
-        still.colourspace("cmyk").jpegsave_buffer(),
-        still.colourspace("rgb16").pngsave_buffer(),
-        still.tiffsave_buffer(),
-        clear.heifsave_buffer(compression="av1", effort=0),
-        clear.webpsave_buffer(page_height=32),
-        clear.gifsave_buffer(page_height=32),
-    )
-    everything = Recipe(
-        name="everything",
-        width=40,
-        height=30,
-        fit=Fit.COVER,
-        gravity="attention",
-        formats=WRITABLE,
-        quality=DEFAULT_QUALITY,
-    )
-    for original in originals:
-        _render(original, Order(recipes=(everything,)))
 
 
 def render(original: BinaryIO, order: Order) -> Rendered:

@@ -431,7 +431,7 @@ import io, resource
 import pictures
 from darkroom.transform import Order
 from darkroom.transform.recipes import DEFAULT_QUALITY, WRITABLE, Recipe
-from darkroom.transform.vips import render, warm_up
+from darkroom.transform.vips import render
 
 order = Order(recipes=(Recipe(name="any", width=32, height=32, formats=WRITABLE, quality=DEFAULT_QUALITY),))
 icc = pictures.display_p3_profile()
@@ -439,13 +439,12 @@ originals = [
     pictures.jpeg(icc_profile=icc), pictures.jpeg(mode="CMYK"), pictures.png(mode="I;16"), pictures.png(alpha=True),
     pictures.webp(), pictures.animated_gif(), pictures.tiff(), pictures.avif(), pictures.heic(icc=icc),
 ]
-warm_up()
 resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
 print(sum(len(render(io.BytesIO(original), order).slots) for original in originals))
 """
 
 
-def test_after_warming_up_no_file_has_to_be_opened() -> None:
+def test_once_imported_no_file_has_to_be_opened() -> None:
     path = os.pathsep.join([str(Path(pictures.__file__).parent), *sys.path])
     ran = subprocess.run(
         [sys.executable, "-c", WITHOUT_FILES], capture_output=True, text=True, check=False, env={"PYTHONPATH": path}
