@@ -80,6 +80,11 @@ class Settings(BaseModel):
     )
     max_upload_bytes: int = Field(64 * _MEBIBYTE, ge=1, description="Longest file by ticket, in bytes.")
     max_post_bytes: int = Field(4 * _MEBIBYTE, ge=1, description="Longest file by `POST /v1/images`, in bytes.")
+    reserve_bytes: int = Field(
+        64 * _MEBIBYTE,
+        ge=0,
+        description="Room on the disk that no picture takes, so that deletes and changes work when it is full.",
+    )
     max_pixels: int = Field(100_000_000, ge=1, description="Most pixels of an original over all its frames.")
     max_side: int = Field(32_767, ge=1, le=65_535, description="Longest side of an original, in pixels.")
     max_frames: int = Field(1_000, ge=1, description="Most frames of an animated original.")

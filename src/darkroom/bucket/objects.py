@@ -51,6 +51,8 @@ _CHUNK = 1024 * 1024
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PLACING_TRIES = 100
 
+NO_ROOM = "there is no room left for pictures; free some on the disk, by deleting images for instance, and try again"
+
 NAMES_AT_ONCE = 250_000
 """How many names of one folder are sorted in memory at a time: about 25 MB."""
 
@@ -67,9 +69,9 @@ class ObjectBucket:
         return ObjectBucket(MemoryStore())
 
     @staticmethod
-    def folder(folder: Path) -> FolderBucket:
-        """Return the bucket that lies in ``folder``."""
-        return FolderBucket(folder)
+    def folder(folder: Path, *, reserve: int = 0) -> FolderBucket:
+        """Return the bucket that lies in ``folder``, and leaves ``reserve`` bytes of its disk to others."""
+        return FolderBucket(folder, reserve=reserve)
 
     def put(self, key: str, body: bytes | Path, *, content_type: str, create_only: bool = False) -> Stat:
         _check(key)
@@ -143,9 +145,14 @@ class FolderBucket(ObjectBucket):
     not list either), brought to the disk, and only then given its own name.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Open ``folder``, making it when there is none, and clear away what dead processes left half-written."""
+    def __init__(self, folder: Path, *, reserve: int = 0) -> None:
+        """Open ``folder``, making it when there is none, and clear away what dead processes left half-written.
+
+        With less than ``reserve`` bytes free on its disk nothing is put any more: that much is left to those who have
+        to write something down before they can delete.
+        """
         self._folder = folder.absolute()
+        self._reserve = reserve
         self._durable: set[Path] = set()
         with _translated(folder.name):
             missing = [level for level in (self._folder, *self._folder.parents) if not level.exists()]
@@ -163,6 +170,7 @@ class FolderBucket(ObjectBucket):
         target = self._folder / key
         staged = self._folder / f"put#{secrets.randbits(60)}"
         with _translated(key):
+            self._check_room(len(body) if isinstance(body, bytes) else 0)  # what is a file already takes no more
             try:
                 facts = _stage(body, staged)
                 self._place(staged, target, create_only=create_only)
@@ -226,7 +234,7 @@ class FolderBucket(ObjectBucket):
 
     def list(self, prefix: str) -> Iterator[Stat]:
         _check_prefix(prefix)
-        self.check()  # a folder that went away is not an empty bucket
+        self._check_folder()  # a folder that went away is not an empty bucket
         with _translated(prefix):
             yield from self._listed(prefix)
 
@@ -243,7 +251,7 @@ class FolderBucket(ObjectBucket):
             yield _file_stat(key, facts)
 
     def roots(self) -> tuple[str, ...]:
-        self.check()
+        self._check_folder()
         with _translated("the list of all objects"):
             return tuple(self._names(""))
 
@@ -268,6 +276,17 @@ class FolderBucket(ObjectBucket):
             yield from merge(part, *written)
 
     def check(self) -> None:
+        self._check_folder()
+        with _translated("anything"):
+            self._check_room(0)
+
+    def _check_room(self, length: int) -> None:
+        """Raise ``StorageFull`` unless there is room for so many bytes beside the reserve."""
+        disk = os.statvfs(self._folder)
+        if disk.f_bavail * disk.f_frsize - length < self._reserve:
+            raise StorageFull(NO_ROOM)
+
+    def _check_folder(self) -> None:
         if not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
             msg = f"the folder {self._folder.name} is not there or may not be written to; give it back and try again"
             raise Unavailable(msg)
@@ -367,8 +386,7 @@ def _translated(key: str) -> Iterator[None]:
         raise AlreadyExists(msg) from error
     except OSError as error:
         if error.errno in _FULL:
-            msg = "there is no room left to store this; free some and send it again"
-            raise StorageFull(msg) from error
+            raise StorageFull(NO_ROOM) from error
         msg = f"the bucket does not answer for {key} ({error.strerror or error}); try again"
         raise Unavailable(msg) from error
     except BaseError as error:

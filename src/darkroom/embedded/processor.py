@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from darkroom.errors import DarkroomError
+from darkroom.errors import DarkroomError, RenderFailed, StorageFull, Unavailable
 from darkroom.events import ObjectCreated, backoff
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ class Pace:
     idle: float = 0.02
     """Between two looks into an empty queue: what an upload may wait before it is worked on."""
     trouble: float = 1.0
-    """Between two tries to reach a queue that does not answer."""
+    """Between the first two tries to reach stores that do not answer; twice as long between the next, and so on …"""
+    longest_trouble: float = 30.0
+    """… up to this."""
     drain: float = 3.0
     """For the work in hand, once it is to stop."""
 
@@ -51,6 +53,8 @@ class Processor:
         self._held: dict[str, Lease] = {}
         self._lock = threading.Lock()
         self._looking = threading.Lock()
+        self._trouble = 0.0
+        """How long to wait before the stores are tried again; 0 when they answer."""
         self._threads = [
             threading.Thread(target=self._take_events, name=f"event-{number}", daemon=True) for number in range(threads)
         ]
@@ -98,13 +102,16 @@ class Processor:
     def _next(self) -> Lease | None:
         """Wait for an event, one thread at a time: many threads ask an empty queue no more often than one."""
         with self._looking:
-            while not self._stopping.is_set():
+            while not self._stopping.wait(self._trouble):
                 try:
+                    if self._trouble:
+                        self._service.check()
                     leases = self._queue.lease(1, self._pace.lease)
-                except Exception:
-                    log.exception("queue does not answer")
-                    self._stopping.wait(self._pace.trouble)
+                except Exception as error:  # noqa: BLE001  # whatever it is, it is not the end of this thread
+                    self._trouble = min(self._pace.longest_trouble, 2 * self._trouble or self._pace.trouble)
+                    _complain("stores do not answer", error, again_in=self._trouble)
                     continue
+                self._trouble = 0.0
                 if leases:
                     return leases[0]
                 self._stopping.wait(self._pace.idle)
@@ -124,14 +131,28 @@ class Processor:
     def _handle(self, lease: Lease) -> None:
         try:
             self._service.handle(lease.event)
-        except DarkroomError as error:
-            log.warning("event failed", extra=_subject(lease) | {"reason": error.detail})
-            self._try_again(lease, f"{error.code}: {error.detail}", error.detail)
-        except Exception as error:
-            log.exception("event failed", extra=_subject(lease))
-            self._try_again(lease, f"{type(error).__name__}: {error}", OUR_SIDE)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the event has to come to an end
+            _complain("event failed", error, **_subject(lease))
+            if self._is_of_the_stores(error):
+                self._queue.retry(lease, backoff(lease.attempt))
+            elif isinstance(error, DarkroomError):
+                self._try_again(lease, f"{error.code}: {error.detail}", error.detail)
+            else:
+                self._try_again(lease, f"{type(error).__name__}: {error}", OUR_SIDE)
         else:
             self._queue.settle(lease)
+
+    def _is_of_the_stores(self, error: Exception) -> bool:
+        """Tell whether all events would fail like this one: then it is not given up, however often it was tried."""
+        if not isinstance(error, Unavailable) or isinstance(error, RenderFailed):
+            return False
+        try:
+            self._service.check()
+        except Exception as of_all:  # noqa: BLE001  # whatever it is, no event is to blame
+            self._trouble = self._trouble or self._pace.trouble
+            _complain("stores do not answer", of_all, again_in=self._trouble)
+            return True
+        return isinstance(error, StorageFull)
 
     def _try_again(self, lease: Lease, reason: str, told: str) -> None:
         """Have the event come back, or bury it with ``reason`` and say ``told`` to the uploader."""
@@ -140,6 +161,14 @@ class Processor:
             return
         self._service.give_up(lease.event, told)
         self._queue.bury(lease, reason)
+
+
+def _complain(what: str, error: Exception, **about: object) -> None:
+    """Write down what went wrong, with a trace if it was not foreseen."""
+    if isinstance(error, DarkroomError):
+        log.warning(what, extra=about | {"reason": error.detail})
+    else:
+        log.error(what, extra=about, exc_info=error)
 
 
 def _subject(lease: Lease) -> dict[str, object]:

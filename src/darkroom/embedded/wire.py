@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ from darkroom.embedded.layout import Layout
 from darkroom.embedded.logs import start_logging
 from darkroom.embedded.metrics import serve_metrics
 from darkroom.embedded.processor import Processor
-from darkroom.errors import BadConfiguration
+from darkroom.errors import BadConfiguration, StorageFull
 from darkroom.events.sqlite import SqliteQueue
 from darkroom.figures import queue_readings
 from darkroom.figures.prometheus import PrometheusFigures, empty
@@ -43,6 +44,8 @@ from darkroom.transform.recipes import load_recipes
 from darkroom.uploads.signed import SignedTickets
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starlette.types import ASGIApp
 
     from darkroom.access import Access
@@ -60,8 +63,18 @@ def prepare(settings: Settings) -> None:
     layout = Layout(settings.data)
     empty(layout.figures)
     layout.rates.unlink(missing_ok=True)  # its moments are those of a clock that begins anew with the machine
-    service(settings).check()
+    with _in_spite_of_a_full_disk():
+        service(settings).check()
     access(settings).list()
+
+
+@contextmanager
+def _in_spite_of_a_full_disk() -> Iterator[None]:
+    """Start all the same: what is there can be delivered, and deleted to make room."""
+    try:
+        yield
+    except StorageFull as error:
+        log.warning("disk full", extra={"reason": error.detail})
 
 
 def access(settings: Settings) -> SqliteAccess:
@@ -75,8 +88,8 @@ def service(settings: Settings, transform: Transform | None = None) -> Service:
     queue = SqliteQueue(layout.queue, utc_now)
     return Service(
         catalog=SqliteCatalog(layout.catalog),
-        uploads=NotifyingBucket(ObjectBucket.folder(layout.uploads), queue),
-        assets=ObjectBucket.folder(layout.assets),
+        uploads=NotifyingBucket(ObjectBucket.folder(layout.uploads, reserve=settings.reserve_bytes), queue),
+        assets=ObjectBucket.folder(layout.assets, reserve=settings.reserve_bytes),
         tickets=_tickets(settings),
         queue=queue,
         transform=transform or Elsewhere(),
@@ -187,6 +200,7 @@ def application(settings: Settings, parts: Service, keys: Access) -> ASGIApp:
         idle_seconds=settings.idle_seconds,
         minimum_rate=settings.minimum_upload_rate,
         most_at_a_time=settings.max_simultaneous_uploads,
+        reserve=settings.reserve_bytes,
     )
     options = ApiOptions(
         keys=settings.keys,
@@ -223,5 +237,6 @@ def processor(settings: Settings) -> Processor:
     parts = service(settings, jail)
     if settings.metrics_port:
         serve_metrics(settings.metrics_port, lambda: exposition(parts))
-    shelve_defaults(parts.assets, jail, parts.recipes, settings.default_image)
+    with _in_spite_of_a_full_disk():
+        shelve_defaults(parts.assets, jail, parts.recipes, settings.default_image)
     return Processor(parts, parts.queue, threads=settings.processors, attempts=settings.attempts)

@@ -37,15 +37,16 @@ class Received:
 
 
 async def receive_to_file(
-    receive: Receive, folder: Path, *, limit: int, idle_seconds: float, minimum_rate: float
+    receive: Receive, folder: Path, *, limit: int, idle_seconds: float, minimum_rate: float, reserve: int = 0
 ) -> Received:
     """Receive a request's body of at most ``limit`` bytes into a new file in ``folder``.
 
+    As long as it leaves ``reserve`` bytes free on the disk: others have to write something down before they can delete.
     ``minimum_rate`` is in bytes a second over the time spent waiting for the whole body so far, and begins to count
     after ``idle_seconds``, which is also the longest silence. Raises ``TooLarge``, ``TooSlow``, ``InvalidRequest`` when
     the sender breaks off, ``StorageFull``; whatever it raises, and when it is cancelled, no file is left.
     """
-    body = _Body(folder)
+    body = _Body(folder, reserve)
     try:
         await _gather(receive, body, limit=limit, idle_seconds=idle_seconds, minimum_rate=minimum_rate)
     except BaseException:
@@ -85,8 +86,9 @@ async def _gather(receive: Receive, body: _Body, *, limit: int, idle_seconds: fl
 class _Body:
     """The file that a body is written to; it is used by one thread at a time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, reserve: int) -> None:
         self._folder = folder
+        self._reserve = reserve
         self._path: Path | None = None
         self._descriptor = -1
         self._digest = hashlib.sha256()
@@ -95,6 +97,7 @@ class _Body:
 
     def write(self, part: bytes, last: bool) -> None:  # noqa: FBT001 # threads are handed plain arguments
         try:
+            self._check_room(len(part))
             if self._path is None:
                 self._descriptor, name = tempfile.mkstemp(dir=self._folder)
                 self._path = Path(name)
@@ -112,6 +115,11 @@ class _Body:
             raise Unavailable(msg) from error
         self._digest.update(part)
         self._bytes += len(part)
+
+    def _check_room(self, length: int) -> None:
+        disk = os.statvfs(self._folder)
+        if disk.f_bavail * disk.f_frsize - length < self._reserve:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def received(self) -> Received:
         assert self._path is not None

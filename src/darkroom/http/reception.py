@@ -17,14 +17,22 @@ class Reception:
     """Takes bodies into temporary files of ``folder``, beside the buckets, so that they are moved and not copied."""
 
     def __init__(
-        self, folder: Path, *, limit: int, idle_seconds: float, minimum_rate: int, most_at_a_time: int
+        self,
+        folder: Path,
+        *,
+        limit: int,
+        idle_seconds: float,
+        minimum_rate: int,
+        most_at_a_time: int,
+        reserve: int = 0,
     ) -> None:
-        """``limit`` in bytes; ``minimum_rate`` in bytes a second over the whole body."""
+        """``limit`` and ``reserve`` in bytes; ``minimum_rate`` in bytes a second over the whole body."""
         self.folder = folder
         self.limit = limit
         self._idle_seconds = idle_seconds
         self._minimum_rate = minimum_rate
         self._free = most_at_a_time
+        self._reserve = reserve
 
     async def take(self, request: Request, limit: int) -> Received:
         """Receive a body of at most ``limit`` bytes.
@@ -49,6 +57,7 @@ class Reception:
                 limit=limit,
                 idle_seconds=self._idle_seconds,
                 minimum_rate=self._minimum_rate,
+                reserve=self._reserve,
             )
         finally:
             self._free += 1

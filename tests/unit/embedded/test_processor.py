@@ -12,7 +12,7 @@ import pytest
 
 from clock import Clock
 from darkroom.embedded.processor import OUR_SIDE, Pace, Processor
-from darkroom.errors import RenderFailed, Unavailable
+from darkroom.errors import RenderFailed, StorageFull, Unavailable
 from darkroom.events import ImageDeleted, ObjectCreated
 from darkroom.events.memory import MemoryQueue
 from patience import eventually
@@ -77,6 +77,14 @@ class Worker:
         self.handled: list[Event] = []
         self.given_up: list[tuple[Event, str]] = []
         self.give_up_fails = 0
+        self.checks: list[Exception] = []
+        """What the stores answer when they are asked how they are, one after the other; then they are well."""
+        self.checked = 0
+
+    def check(self) -> None:
+        self.checked += 1
+        if self.checks:
+            raise self.checks.pop(0)
 
     def handle(self, event: Event) -> None:
         self.handled.append(event)
@@ -331,7 +339,58 @@ def test_a_queue_that_does_not_answer_for_a_while(queue: TroubledQueue, caplog: 
     with running(worker, queue, threads=2):
         eventually(lambda: is_empty(queue), what="an empty queue")
     assert worker.handled == [event()]
-    assert caplog.messages.count("queue does not answer") == 5
+    assert caplog.messages.count("stores do not answer") == 5
+
+
+def test_while_the_stores_do_not_answer_no_event_is_tried_and_none_is_given_up(
+    queue: TroubledQueue, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    down = StorageFull("there is no room left")
+    worker = Worker()
+    worker.do = lambda _event: failing(down)(_event) if worker.checks else None
+    worker.checks = [down] * 5
+    for name in ("a", "b", "c"):
+        queue.publish(event(name))
+    with running(worker, queue, pace=Pace(lease=10.0, extend=0.005, idle=0.001, trouble=0.01, longest_trouble=0.1)):
+        eventually(lambda: not worker.checks, what="the end of the trouble")
+        assert worker.handled == [event("a")], "events were tried in vain"
+        clock.advance(3)
+        eventually(lambda: is_empty(queue), what="an empty queue")
+    assert worker.given_up == []
+    waits = [vars(one)["again_in"] for one in caplog.records if one.getMessage() == "stores do not answer"]
+    assert waits == [0.01, 0.02, 0.04, 0.08, 0.1]
+
+
+@pytest.mark.parametrize("error", [StorageFull("full"), Unavailable("the bucket does not answer")])
+def test_an_event_is_not_given_up_for_what_is_wrong_with_the_stores(
+    queue: TroubledQueue, clock: Clock, error: Unavailable
+) -> None:
+    worker = Worker(failing(error))
+    queue.publish(event())
+    tries = 2 * ATTEMPTS
+
+    def look() -> bool:
+        if isinstance(error, StorageFull):
+            worker.checks = []  # there is some room, but not enough for this picture
+        else:
+            worker.checks = [error]
+        if queue.depth().waiting:
+            clock.advance(300)
+        return len(worker.handled) >= tries
+
+    with running(worker, queue):
+        eventually(look, what="the event being tried often")
+    assert worker.given_up == []
+    assert queue.depth().buried == 0
+
+
+def test_an_event_that_alone_fails_is_given_up_while_the_stores_are_well(queue: TroubledQueue, clock: Clock) -> None:
+    worker = Worker(failing(Unavailable("the object is damaged")))
+    queue.publish(event())
+    with running(worker, queue):
+        bury(queue, clock)
+    assert worker.given_up == [(event(), "the object is damaged")]
+    assert worker.checked == ATTEMPTS
 
 
 @pytest.mark.parametrize("verb", ["settle", "retry"])
