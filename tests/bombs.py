@@ -417,8 +417,9 @@ def _heif(brand: bytes, items: list[_Item]) -> bytes:
         entries += _full(b"infe", struct.pack(">HH", number, 0) + kind + b"\0", version=2)
         owned += struct.pack(">HB", number, len(wanted))
         for each in wanted:
-            properties.append(each)
-            owned += bytes([len(properties)])
+            if each not in properties:
+                properties.append(each)
+            owned += bytes([properties.index(each) + 1])
         if parts:
             relation = b"cdsc" if kind == b"Exif" else b"dimg"
             references += _box(relation, struct.pack(f">HH{len(parts)}H", number, len(parts), *parts))
@@ -457,9 +458,10 @@ def _heic_tile(side: int) -> _Item:
     return b"hvc1", data, [heic_writer._decoder_configuration(picture), _ispe(side, side)], []
 
 
-def _grid(rows: int, columns: int, width: int, height: int, *, tile: int = 2) -> _Item:
+def _grid(rows: int, columns: int, side: int, *, parts: list[int]) -> _Item:
+    width, height = columns * side, rows * side
     data = struct.pack(">BBBBII", 0, 1, rows - 1, columns - 1, width, height)
-    return b"grid", data, [_ispe(width, height)], [tile] * (rows * columns)
+    return b"grid", data, [_ispe(width, height)], parts
 
 
 def _overlay(width: int, height: int, part: int, count: int) -> _Item:
@@ -476,13 +478,25 @@ def avif_with_little_data() -> bytes:
     return avif_of_a_large_canvas(10_000, 10_000)
 
 
+def avif_grid(rows: int, columns: int, side: int) -> bytes:
+    """Return a picture of tiles, all the same one."""
+    return _heif(b"avif", [_grid(rows, columns, side, parts=[2] * (rows * columns)), _avif_tile(side)])
+
+
+def heic_grid(rows: int, columns: int, side: int, *, same: bool = False) -> bytes:
+    """Return a picture of tiles, as phones make them; with ``same`` they are all one."""
+    tiles = 1 if same else rows * columns
+    parts = [2] * (rows * columns) if same else list(range(2, tiles + 2))
+    return _heif(b"heic", [_grid(rows, columns, side, parts=parts), *[_heic_tile(side)] * tiles])
+
+
 def avif_of_many_tiles() -> bytes:
     """The same tile over and over, within the limits of pixels."""
-    return _heif(b"avif", [_grid(150, 150, 9_600, 9_600), _avif_tile(64)])
+    return avif_grid(150, 150, 64)
 
 
 def avif_of_a_large_grid() -> bytes:
-    return _heif(b"avif", [_grid(255, 255, 65_280, 65_280), _avif_tile(256)])
+    return avif_grid(255, 255, 256)
 
 
 def avif_of_pictures_in_pictures() -> bytes:
@@ -499,11 +513,11 @@ def avif_exif() -> bytes:
 
 
 def heic_of_many_tiles() -> bytes:
-    return _heif(b"heic", [_grid(150, 150, 9_600, 9_600), _heic_tile(64)])
+    return heic_grid(150, 150, 64, same=True)
 
 
 def heic_of_a_large_grid() -> bytes:
-    return _heif(b"heic", [_grid(255, 255, 65_280, 65_280), _heic_tile(256)])
+    return heic_grid(255, 255, 256, same=True)
 
 
 def heic_of_a_large_canvas() -> bytes:
