@@ -176,7 +176,8 @@ class Room:
 
     def differences(self) -> list[str]:
         """Compare ledgers and buckets, object by object, to the byte; independent of what does so in the product."""
-        objects, originals = self.objects(), set(self.kept())
+        objects = {key: body for key, body in self.objects().items() if not key.startswith("default/")}
+        originals = set(self.kept())
         found = []
         for image in self.catalog.walk("", 500):
             if image.state is State.DELETED:

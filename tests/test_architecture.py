@@ -24,7 +24,9 @@ PORTS = {
     "darkroom.edge.paths",
     "darkroom.edge.negotiation",
 }
-CORE = {"darkroom.service", "darkroom.settings", "darkroom.holdings"}
+CORE = {
+    *(f"darkroom.{name}" for name in ("service", "settings", "holdings", "sweep", "audit", "verify", "failures")),
+}
 ADAPTER_FOLDERS = ("bucket", "uploads", "events", "transform", "access", "catalog", "edge", "figures", "client")
 FACE_FOLDERS = ("http", "web")
 DEPLOYMENT_FOLDERS = ("embedded", "serverless", "cli", "__main__")

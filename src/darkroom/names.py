@@ -18,8 +18,14 @@ RANDOM_BYTES = 10
 FIRST_ID = "0" * ID_LENGTH
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
+_LETTERS = frozenset(_ALPHABET)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MILLISECOND = 2**48 - 1
+
+ORIGINALS, ARCHIVE = "originals/", "archive/"
+"""What the keys in the upload bucket begin with."""
+ASSETS, DEFAULTS = "i/", "default/"
+"""What the keys in the assets bucket begin with."""
 
 UPLOAD_PREFIX = "/upload/"
 """What every path of the upload door begins with."""
@@ -68,23 +74,32 @@ def _encode(number: int) -> str:
 
 def is_id(text: str) -> bool:
     """Tell whether ``text`` has the form of an id."""
-    return len(text) == ID_LENGTH and text[0] <= "7" and all(letter in _VALUES for letter in text)
+    return len(text) == ID_LENGTH and text[0] <= "7" and _LETTERS.issuperset(text)
 
 
 def original_key(image_id: str) -> str:
     """Return where the original of an image lies in the upload bucket."""
-    return f"originals/{image_id}"
+    return f"{ORIGINALS}{image_id}"
 
 
 def archive_key(image_id: str) -> str:
     """Return where the original goes under the policy ``archive``."""
-    return f"archive/{image_id}"
+    return f"{ARCHIVE}{image_id}"
 
 
 def parse_original_key(key: str) -> str | None:
     """Return the image id of an original's key, or ``None`` for a key that is not ours."""
-    prefix, _, image_id = key.partition("/")
-    return image_id if prefix == "originals" and is_id(image_id) else None
+    return _id_after(ORIGINALS, key)
+
+
+def parse_archive_key(key: str) -> str | None:
+    """Return the image id of an archived original's key, or ``None`` for a key that is not ours."""
+    return _id_after(ARCHIVE, key)
+
+
+def _id_after(prefix: str, key: str) -> str | None:
+    image_id = key.removeprefix(prefix)
+    return image_id if key.startswith(prefix) and is_id(image_id) else None
 
 
 def upload_path(image_id: str) -> str:
@@ -100,7 +115,7 @@ def parse_upload_path(path: str) -> str | None:
 
 def asset_prefix(image_id: str) -> str:
     """Return the one prefix under which everything public of an image lies; ends with a slash."""
-    return f"i/{image_id}/"
+    return f"{ASSETS}{image_id}/"
 
 
 def asset_key(image_id: str, variant: str, extension: str) -> str:
@@ -113,9 +128,15 @@ def slot_name(variant: str, extension: str) -> str:
     return f"{variant}.{extension}"
 
 
+def parse_asset_key(key: str) -> tuple[str, str] | None:
+    """Return image id and name of an object made of an image, or ``None`` for a key that is not ours."""
+    image_id, name = key[len(ASSETS) : len(ASSETS) + ID_LENGTH], key[len(ASSETS) + ID_LENGTH + 1 :]
+    return (image_id, name) if is_id(image_id) and name and key == asset_prefix(image_id) + name else None
+
+
 def default_key(variant: str, extension: str) -> str:
     """Return the object key of the default image scaled like ``variant``."""
-    return f"default/{variant}.{extension}"
+    return f"{DEFAULTS}{variant}.{extension}"
 
 
 def is_variant_name(text: str) -> bool:

@@ -501,6 +501,43 @@ class Service:
     def _purge(self, image: Image) -> None:
         self.purges.purge(image.id, tuple(one.name for one in image.objects))
 
+    # ------------------------------------------------------------------ what upkeep asks
+
+    def resume(self, image: Image) -> None:
+        """Have an image worked on of whose original nobody seems to know; where there is none, the image fails.
+
+        Raises ``VersionMoved``, ``NotFound``.
+        """
+        rendition = None
+        if image.from_rendition and self._original_of(image) is None:
+            rendition = self._best_rendition(image)
+        try:
+            self._ask_for_render(image, rendition)
+        except OriginalDeleted:
+            self.fail_without_original(image)
+
+    def fail_without_original(self, image: Image) -> None:
+        """Fail an image that has nothing to be made from, and never will. Raises ``VersionMoved``, ``NotFound``."""
+        detail = "its bytes were not there when they were to be processed; upload the file again"
+        failed = dataclasses.replace(
+            image,
+            state=State.FAILED,
+            error=Failure(code="original-missing", detail=detail),
+            original=Original.DELETED,
+            from_rendition=False,
+        )
+        self.catalog.replace(failed, version=image.version)
+        log.warning(
+            "image failed",
+            extra={"image": image.id, "owner": image.owner, "code": "original-missing", "detail": detail},
+        )
+
+    def drop_original(self, image: Image) -> None:
+        """Remove the original of a failed image: it was kept long enough. Raises ``VersionMoved``, ``NotFound``."""
+        self.catalog.replace(dataclasses.replace(image, original=Original.DELETED), version=image.version)
+        for key in _original_keys(image):
+            self.uploads.delete(key)
+
     def check(self) -> None:
         """Return when catalog and buckets answer; raises ``Unavailable`` with the reason."""
         self.catalog.check()
@@ -614,9 +651,11 @@ class Service:
         for name, slot in made.items():
             self.assets.put(prefix + name, slot.body, content_type=slot.format.content_type)
             self.reached(Step.OBJECT_SHELVED)
-        for one in promised.objects:
-            if one.name not in made:
-                self.assets.delete(prefix + one.name)
+        stale = tuple(one.name for one in promised.objects if one.name not in made)
+        for name in stale:
+            self.assets.delete(prefix + name)
+        if stale:  # before the commit, which forgets them
+            self.purges.purge(image.id, stale)
         laps.end("shelve")
         self.reached(Step.STALE_REMOVED)
         stored = self._commit(promised, original, rendered.facts, made)
@@ -626,7 +665,7 @@ class Service:
         self._report(image, rendered, laps)
         self.reached(Step.COMMITTED)
         if image.generation > 1:
-            self._purge(promised)
+            self._purge(stored)
             self.reached(Step.CHANGE_PURGED)
         self._dispose_of_original(stored, original.key)
         self.reached(Step.ORIGINAL_DISPOSED)

@@ -55,6 +55,21 @@ def test_an_original_s_key_names_its_image():
     assert names.parse_original_key(names.original_key(image_id)) == image_id
 
 
+def test_an_archived_original_s_key_names_its_image():
+    image_id = names.new_id(datetime(2026, 11, 23, tzinfo=UTC), bytes(10))
+    assert names.parse_archive_key(names.archive_key(image_id)) == image_id
+    for key in (names.original_key(image_id), f"archive/{image_id}/x", f"x/archive/{image_id}", "archive/", image_id):
+        assert names.parse_archive_key(key) is None
+
+
+def test_an_object_s_key_names_its_image_and_itself():
+    image_id = names.new_id(datetime(2026, 11, 23, tzinfo=UTC), bytes(10))
+    assert names.parse_asset_key(names.asset_key(image_id, "large", "avif")) == (image_id, "large.avif")
+    assert names.parse_asset_key(f"i/{image_id}/t/width=7.jpg") == (image_id, "t/width=7.jpg")
+    for key in (f"i/{image_id}", f"i/{image_id}/", f"i/{image_id}x/a", f"j/{image_id}/a", "i/junk/a", "", image_id):
+        assert names.parse_asset_key(key) is None
+
+
 def test_an_upload_path_names_its_image():
     image_id = names.first_id_at(datetime(2026, 1, 1, tzinfo=UTC))
     assert names.parse_upload_path(names.upload_path(image_id)) == image_id

@@ -93,6 +93,6 @@ class Leftovers(Protocol):
         """Yield those that nobody has touched since ``before``. Raises ``Unavailable``."""
         ...
 
-    def remove(self, leftover: Stat) -> None:
-        """Remove one; one that is not there is no error. Raises ``Unavailable``."""
+    def remove(self, key: str) -> None:
+        """Remove one that was found; one that is not there is no error. Raises ``Unavailable``."""
         ...

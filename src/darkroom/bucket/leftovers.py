@@ -32,11 +32,11 @@ class FolderLeftovers:
                         key = str(path.relative_to(self._root))
                         yield Stat(key=key, bytes=facts.st_size, etag="", modified=touched)
 
-    def remove(self, leftover: Stat) -> None:
+    def remove(self, key: str) -> None:
         try:
-            (self._root / leftover.key).unlink()
+            (self._root / key).unlink()
         except FileNotFoundError:
             return
         except OSError as error:
-            msg = f"{leftover.key} cannot be removed ({error.strerror}); remove it by hand"
+            msg = f"{key} cannot be removed ({error.strerror}); remove it by hand"
             raise Unavailable(msg) from error

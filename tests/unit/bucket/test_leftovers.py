@@ -40,6 +40,6 @@ def test_a_file_that_was_given_another_name_just_now_is_young(leftovers: FolderL
 def test_what_is_removed_is_gone_and_may_be_removed_again(leftovers: FolderLeftovers, tmp_path: Path) -> None:
     for _ in range(2):
         for one in leftovers.find(datetime.now(UTC) + timedelta(minutes=1)):
-            leftovers.remove(one)
-            leftovers.remove(one)
+            leftovers.remove(one.key)
+            leftovers.remove(one.key)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["x"]
