@@ -1,6 +1,6 @@
 # Everything is installed into .venv, from the hashed lists in requirements/; nothing outside this folder is touched.
 .DEFAULT_GOAL := help
-.PHONY: help serve test soak bench lint type docs lock clean
+.PHONY: help install serve test soak bench lint type docs lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -18,6 +18,8 @@ SYSTEM_PACKAGES := nginx-light wrk strace chromium
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(RUN) ## install the service into .venv, and no more
 
 serve: $(RUN) ## run the service without keys, on this machine only (PORT=8000 DATA=./data)
 	@exec $(BIN)/darkroom serve --no-keys --port "$(PORT)" --data "$(DATA)"

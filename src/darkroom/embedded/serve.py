@@ -85,7 +85,7 @@ def serve(settings: Settings) -> int:
         processor.stop()
         for number in SIGNALS:  # one more is too late, and must not be what this process ends by
             signal.signal(number, signal.SIG_IGN)
-    return 0 if told.is_set() else 1
+    return 0 if told else 1
 
 
 def _http_server(settings: Settings) -> MPServer:
@@ -106,12 +106,18 @@ def _http_server(settings: Settings) -> MPServer:
     )
 
 
-def _obey_signals(server: MPServer, processor: Supervised) -> threading.Event:
-    """Have the service stop when it is signalled, from now on; return what is set when it was."""
-    told = threading.Event()
+def _obey_signals(server: MPServer, processor: Supervised) -> list[int]:
+    """Have the service stop when it is signalled, from now on; return a list that will hold the signals it was told.
 
-    def stop(*_: object) -> None:
-        told.set()
+    Only the first is acted on: a handler may itself be interrupted by the next, and an event that is being set holds a
+    lock that the second would wait for without end.
+    """
+    told: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        told.append(number)
+        if len(told) > 1:
+            return
         processor.may_end()
         server.signal_handler_interrupt()  # type: ignore[no-untyped-call]  # the library's part
 

@@ -53,6 +53,7 @@ def about_routes(
         """List the variants that are made of every image."""
         return {"items": [recipe_document(recipe) for recipe in service.recipes]}
 
+    @router.head("/healthz", include_in_schema=False)
     @router.get("/healthz", response_model=HealthDocument)
     def get_health() -> dict[str, Any]:
         """Answer 200 only when catalog and buckets do."""

@@ -184,6 +184,8 @@ async def _invalid_request(_request: Request, error: Exception) -> Response:
 def _sentence(found: dict[str, Any]) -> str:
     place = [str(part) for part in found["loc"] if part not in {"query", "body", "path"}]
     message = found["msg"].removeprefix("Value error, ")
+    if found["type"] == "json_invalid":
+        return "the body is no valid JSON"
     if found["type"] == "extra_forbidden":
         message = "is not known here; /docs lists what is"
     return f"{'.'.join(place)[:100] or 'the body'}: {message}"
@@ -197,7 +199,11 @@ async def _protocol_error(request: Request, error: Exception) -> Response:
         return _answer(*raw_problem(422, "invalid-request", "the body cannot be parsed; send plain JSON"))
     headers = {"allow": ", ".join(sorted(_methods(request)))} if error.status_code == 405 else {}
     code = PROTOCOL_CODES.get(error.status_code, "invalid-request")
-    detail = "there is nothing at this address; /docs lists what there is" if error.status_code == 404 else error.detail
+    detail = error.detail
+    if error.status_code == 404:
+        detail = "there is nothing at this address; /docs lists what there is"
+    elif error.status_code == 405:
+        detail = f"this address takes {headers['allow']}, not {request.method}"
     return _answer(*raw_problem(error.status_code, code, detail, headers))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import FormParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 
-from darkroom.errors import InvalidRequest
+from darkroom.errors import InvalidRequest, StorageFull, Unavailable
 from darkroom.http.parameters import split_tags
 
 if TYPE_CHECKING:
@@ -109,6 +110,13 @@ def _read_form(path: Path, boundary: bytes | None, said: dict[str, Any], folder:
             while chunk := body.read(64 * 1024):
                 parser.write(chunk)
         parser.finalize()
+    except OSError as error:
+        for file in files:
+            _discard(file)
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise StorageFull("there is no room left to receive this; free some and send it again") from error
+        msg = f"the form cannot be written down ({error.strerror}); try again"
+        raise Unavailable(msg) from error
     except FormParserError as error:
         for file in files:
             _discard(file)

@@ -88,7 +88,8 @@ def as_seen(stored: Size, orientation: int) -> Size:
 
 def layout(source: Size, recipe: Recipe, focus: tuple[float, float] | None) -> Layout:
     """Fit a picture of ``source`` into a recipe. Nothing is enlarged: a frame that is too large for the picture is
-    made smaller in its own shape. ``focus`` (0–1, 0–1) goes before the recipe's gravity where something is cut off.
+    made smaller in its own shape. ``focus`` (0–1, 0–1) takes the place of the gravity ``center``, which is what a
+    recipe has that names none, where something is cut off.
     """
     width, height = recipe.width, recipe.height
     across, down = width / source.width, height / source.height
@@ -111,7 +112,7 @@ def layout(source: Size, recipe: Recipe, focus: tuple[float, float] | None) -> L
             size = _scaled(Size(width, height), min(1.0, 1 / across, 1 / down))
             scaled = _scaled(source, max(size.width / source.width, size.height / source.height))
             scaled = Size(max(size.width, scaled.width), max(size.height, scaled.height))
-            point = focus or focal_point(recipe.gravity)
+            point = focus if focus and recipe.gravity == "center" else focal_point(recipe.gravity)
             if point is None:
                 return Layout(scaled=scaled, size=size, seek=recipe.gravity)
             left = _around(point[0], scaled.width, size.width)

@@ -71,10 +71,12 @@ def test_cover_cuts_off_what_is_away_from_the_gravity(gravity: str, corner: tupl
     assert placed(Size(800, 400), recipe(200, 200, Fit.COVER, gravity)) == ((400, 200), corner, (200, 200))
 
 
-def test_a_focus_goes_before_any_gravity_where_something_is_cut_off() -> None:
-    for gravity in ("center", "east", "attention"):
-        found = layout(Size(800, 400), recipe(200, 200, Fit.COVER, gravity), (0.0, 0.0))
-        assert (found.left, found.top, found.seek) == (0, 0, None)
+def test_a_focus_is_where_a_recipe_without_a_gravity_cuts() -> None:
+    found = layout(Size(800, 400), recipe(200, 200, Fit.COVER), (0.0, 0.0))
+    assert (found.left, found.top, found.seek) == (0, 0, None)
+    for gravity in ("east", "attention", "0.9:0.5"):
+        wanted = recipe(200, 200, Fit.COVER, gravity)
+        assert layout(Size(800, 400), wanted, (0.0, 0.0)) == layout(Size(800, 400), wanted, None)
     assert layout(Size(800, 400), recipe(200, 200), (0.0, 0.0)) == layout(Size(800, 400), recipe(200, 200), None)
 
 
