@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
 Found = TypeVar("Found")
+Document = dict[str, Any]
 
 
 def eventually(look: Callable[[], Found | None], *, seconds: float = 20.0, what: str = "that") -> Found:
@@ -20,10 +21,10 @@ def eventually(look: Callable[[], Found | None], *, seconds: float = 20.0, what:
         time.sleep(0.02)
 
 
-def settled(client: httpx.Client, image_id: str) -> dict:
+def settled(client: httpx.Client, image_id: str) -> Document:
     """Return the image once it is ready or failed."""
 
-    def look() -> dict | None:
+    def look() -> Document | None:
         answer = client.get(f"/v1/images/{image_id}")
         assert answer.status_code == 200, answer.text
         image = answer.json()
@@ -32,14 +33,14 @@ def settled(client: httpx.Client, image_id: str) -> dict:
     return eventually(look, what=f"image {image_id} being ready or failed")
 
 
-def uploaded(client: httpx.Client, body: bytes, *, filename: str = "a.jpg", **said: object) -> dict:
+def uploaded(client: httpx.Client, body: bytes, *, filename: str = "a.jpg", **said: object) -> Document:
     """Upload by the small door and return the image once it is settled; ``said`` are form fields."""
     answer = client.post("/v1/images", files={"file": (filename, body)}, data=said, headers={"prefer": "wait=20"})
     assert answer.status_code in {201, 202}, answer.text
     return settled(client, answer.json()["id"])
 
 
-def ready(client: httpx.Client, body: bytes, *, filename: str = "a.jpg", **said: object) -> dict:
+def ready(client: httpx.Client, body: bytes, *, filename: str = "a.jpg", **said: object) -> Document:
     """As ``uploaded``, for a picture that must become ready."""
     image = uploaded(client, body, filename=filename, **said)
     assert image["state"] == "ready", image["error"]
