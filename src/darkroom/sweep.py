@@ -247,6 +247,11 @@ class Sweep:
         report.seconds = time.monotonic() - began
         return report
 
+    def of(self, image_id: str) -> tuple[Finding, ...]:
+        """Return what is found of one id now; nothing when it is being changed all the time."""
+        self._now = self._service.clock()
+        return self._look_again(image_id)[1]
+
     # ------------------------------------------------------------------ looking
 
     def _look(self, found: _Found, report: Report, stopping: Callable[[], bool]) -> None:
@@ -271,9 +276,9 @@ class Sweep:
             report.objects += len(stats)
             report.bytes += sum(stat.bytes for stat in stats)
             if any(self._judge(shelf)):
-                again = self._read_again(shelf.image_id)
-                for finding in [] if again is None else self._judge(again):
-                    found(finding, again.image if again else None)
+                image, findings = self._look_again(shelf.image_id)
+                for finding in findings:
+                    found(finding, image)
 
     def _look_for_strangers(self, found: _Found) -> None:
         for place, known in _HOMES.items():
@@ -299,21 +304,21 @@ class Sweep:
             for stat in self._leftovers.find(self._now - self._ages.leftovers):
                 found(Finding(kind=Kind.LEFTOVER_FILE, place=Place.FILES, key=stat.key, bytes=stat.bytes))
 
-    def _read_again(self, image_id: str) -> Shelf | None:
-        """Return all of one id at one version of its image, or ``None`` when it will not keep still.
+    def _look_again(self, image_id: str) -> tuple[Image | None, tuple[Finding, ...]]:
+        """Judge all of one id, seen at one version of its image, which is returned too.
 
-        Whatever puts or removes an object of an image writes the image before.
+        Whatever puts or removes an object of an image writes the image before, so at one version nothing moves.
         """
         service = self._service
         for _ in range(READS):
-            image = service.catalog.get(image_id)
+            before = service.catalog.get(image_id)
             keys = (names.archive_key(image_id), names.original_key(image_id))
             originals = [stat for key in keys for stat in _stat(service.uploads, key)]
             objects = list(service.assets.list(names.asset_prefix(image_id)))
-            now = service.catalog.get(image_id)
-            if (image and image.version) == (now and now.version):
-                return Shelf(image_id, now, originals, objects)
-        return None
+            image = service.catalog.get(image_id)
+            if (before and before.version) == (image and image.version):
+                return image, tuple(self._judge(Shelf(image_id, image, originals, objects)))
+        return None, ()
 
     def _judge(self, shelf: Shelf) -> Iterator[Finding]:
         image = shelf.image

@@ -1,0 +1,77 @@
+"""The failure inbox: what went wrong for good and waits for a person, image by image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from darkroom import names
+from darkroom.errors import NotFound
+from darkroom.events import ObjectCreated
+from darkroom.model import State
+from darkroom.sweep import every_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from darkroom.events import Buried
+    from darkroom.model import Image
+    from darkroom.service import Service
+
+BURIED_MAX = 100_000
+"""More buried events than that are not looked at; the newest come first."""
+
+
+@dataclass(slots=True)
+class Case:
+    """One image that failed, or of which an event was buried, or both. ``image`` only if it is failed."""
+
+    image_id: str
+    image: Image | None = None
+    buried: list[Buried] = field(default_factory=list)
+    """Newest first."""
+
+
+def cases(service: Service) -> Iterator[Case]:
+    """Yield every case: failed images in the order of their uploads, then buried events of images that did not fail."""
+    graves: dict[str, list[Buried]] = {}
+    for grave in service.queue.buried(BURIED_MAX):
+        graves.setdefault(grave.event.image_id, []).append(grave)
+    for image in every_image(service.catalog, State.FAILED):
+        yield Case(image.id, image, graves.pop(image.id, []))
+    for image_id, buried in graves.items():
+        yield Case(image_id, None, buried)
+
+
+def case(service: Service, image_id: str) -> Case:
+    """Return the case of an image. Raises ``NotFound``."""
+    image = service.catalog.get(image_id) if names.is_id(image_id) else None
+    failed = image if image is not None and image.state is State.FAILED else None
+    buried = [grave for grave in service.queue.buried(BURIED_MAX) if grave.event.image_id == image_id]
+    if failed is None and not buried:
+        msg = "nothing of this id has failed; darkroom failed list shows what has"
+        raise NotFound(msg)
+    return Case(image_id, failed, buried)
+
+
+def retry(service: Service, failed: Case) -> None:
+    """Try once more: have a failed image made anew, and give its buried events out again.
+
+    Raises ``OriginalDeleted`` when there is nothing left to make it from, and then changes nothing.
+    """
+    image = failed.image
+    if image is not None:
+        service.reprocess(image.owner, image.id, from_rendition=bool(image.variants))
+    for grave in failed.buried:
+        if image is not None and isinstance(grave.event, ObjectCreated):
+            service.queue.discard(grave)  # reprocess has published its like
+        else:
+            service.queue.revive(grave)
+
+
+def drop(service: Service, failed: Case) -> None:
+    """Give up: delete a failed image for good, and forget its buried events."""
+    if failed.image is not None:
+        service.delete(failed.image.owner, failed.image_id)
+    for grave in failed.buried:
+        service.queue.discard(grave)
