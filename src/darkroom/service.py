@@ -56,6 +56,13 @@ ERASE_AGAIN_SECONDS = 15.0
 """An erasure is promised to the queue before it is begun, this far ahead: if the process dies in between, the queue
 finishes it."""
 
+GAVE_UP = "gave-up"
+"""The code of an image that failed for no fault of its file."""
+
+RENDER_TRIES = 2
+"""How often an original is decoded when the decoding process itself fails: once more, because the machine may have
+lacked memory, and no more, because a file made to hang decoders would hold one for a minute each time."""
+
 CLAIM_LIFE = timedelta(hours=24)
 """How long an ``Idempotency-Key`` is remembered (the contract's 24 hours)."""
 
@@ -830,15 +837,17 @@ class Service:
             },
         )
 
-    def give_up(self, event: Event, reason: str) -> None:
+    def give_up(self, event: Event, reason: str, *, code: str = GAVE_UP) -> None:
         """The last try has failed: say so where the uploader looks. The event itself is buried by whoever holds it."""
         if isinstance(event, ObjectCreated):
             image = self.catalog.get(event.image_id) if names.is_id(event.image_id) else None
             if image is not None and image.state not in {State.READY, State.DELETED}:
                 detail = (
                     f"processing was tried several times without success ({reason}); reprocess it or upload it again"
+                    if code == GAVE_UP
+                    else f"{reason}; tried once more it was no better, so save the picture anew and upload that"
                 )
-                self._fail(image, Failure(code="gave-up", detail=detail), Laps())
+                self._fail(image, Failure(code=code, detail=detail), Laps())
 
 
 class Laps:

@@ -419,6 +419,16 @@ def test_an_original_that_has_not_come_through_yet_is_waited_for_and_then_given_
     assert error.code == "gave-up"
 
 
+def test_a_picture_that_breaks_the_decoding_process_has_failed_for_that_reason(room: Room) -> None:
+    image = room.receive()
+    event = ObjectCreated(key=names.original_key(image.id), etag="e")
+    room.service.give_up(event, "rendering took longer than 60 seconds", code=RenderFailed.code)
+    error = now(room, image).error
+    assert error is not None
+    assert error.code == "render-failed"
+    assert error.detail.startswith("rendering took longer than 60 seconds")
+
+
 @pytest.mark.parametrize("outcome", ["ready", "deleted", "unknown"])
 def test_giving_up_spoils_nothing_that_has_ended_otherwise(room: Room, outcome: str) -> None:
     image = room.ready()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from darkroom.errors import DarkroomError, RenderFailed, StorageFull, Unavailable
 from darkroom.events import ObjectCreated, backoff
+from darkroom.service import GAVE_UP, RENDER_TRIES
 
 if TYPE_CHECKING:
     from darkroom.events import Lease, Queue
@@ -44,7 +45,10 @@ class Processor:
     def __init__(
         self, service: Service, queue: Queue, *, threads: int, attempts: int, pace: Pace | None = None
     ) -> None:
-        """``attempts`` is how many tries an event is given before its image is failed and the event buried."""
+        """``attempts`` is how many tries an event is given before its image is failed and the event buried.
+
+        One whose decoding process fails is given no more than ``RENDER_TRIES``.
+        """
         self._service = service
         self._queue = queue
         self._attempts = attempts
@@ -136,9 +140,9 @@ class Processor:
             if self._is_of_the_stores(error):
                 self._queue.retry(lease, backoff(lease.attempt))
             elif isinstance(error, DarkroomError):
-                self._try_again(lease, f"{error.code}: {error.detail}", error.detail)
+                self._try_again(lease, error, f"{error.code}: {error.detail}", error.detail)
             else:
-                self._try_again(lease, f"{type(error).__name__}: {error}", OUR_SIDE)
+                self._try_again(lease, error, f"{type(error).__name__}: {error}", OUR_SIDE)
         else:
             self._queue.settle(lease)
 
@@ -154,12 +158,13 @@ class Processor:
             return True
         return isinstance(error, StorageFull)
 
-    def _try_again(self, lease: Lease, reason: str, told: str) -> None:
+    def _try_again(self, lease: Lease, error: Exception, reason: str, told: str) -> None:
         """Have the event come back, or bury it with ``reason`` and say ``told`` to the uploader."""
-        if lease.attempt < self._attempts:
+        undecodable = isinstance(error, RenderFailed)
+        if lease.attempt < (min(RENDER_TRIES, self._attempts) if undecodable else self._attempts):
             self._queue.retry(lease, backoff(lease.attempt))
             return
-        self._service.give_up(lease.event, told)
+        self._service.give_up(lease.event, told, code=RenderFailed.code if undecodable else GAVE_UP)
         self._queue.bury(lease, reason)
 
 

@@ -73,7 +73,8 @@ class Transform(Protocol):
         """Read ``original`` (a real file: ``fileno()`` works), from its beginning, and make what ``order`` asks for.
 
         Permanent: raises ``UnsupportedFormat``, ``UnreadableImage`` (damaged, truncated), ``TooManyPixels``,
-        ``TooLarge``. Transient: ``RenderFailed`` when the decoding process crashed, hung or ran over its limits.
+        ``TooLarge``. Transient: ``RenderFailed`` when the decoding process crashed, hung or ran over its limits, of
+        which the original is the likely cause; ``Unavailable`` when none was to be had.
         """
         ...
 

@@ -22,7 +22,7 @@ from collections import deque
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from darkroom.errors import BadConfiguration, DarkroomError, RenderFailed
+from darkroom.errors import BadConfiguration, DarkroomError, RenderFailed, Unavailable
 from darkroom.transform import Rendered, messages, worker
 from darkroom.transform.sandbox import LAYERS
 
@@ -35,6 +35,7 @@ _MEBIBYTE = 1024 * 1024
 _START_SECONDS = 30.0
 """For a zygote to import its libraries on a busy machine, and for a worker to enter the jail."""
 _STOP_SECONDS = 10.0
+_STOPPING = "the service is stopping"
 _MALLOC = ":".join(
     f"glibc.malloc.{tunable}={value}"
     for tunable, value in {
@@ -137,7 +138,8 @@ class JailedTransform:
             outcome = jailed.render(descriptor, request, order, self._allowance)
             reusable = not isinstance(outcome, RenderFailed) and not jailed.is_spent(self._allowance)
         except (OSError, messages.Malformed) as error:
-            raise RenderFailed(jailed.post_mortem(error, self._allowance)) from error
+            reason = jailed.post_mortem(error, self._allowance)
+            raise (Unavailable(_STOPPING) if self._closed else RenderFailed(reason)) from error
         finally:
             if not reusable:
                 jailed.kill()
@@ -165,14 +167,14 @@ class JailedTransform:
         with self._returned:
             self._returned.wait_for(lambda: self._idle or self._closed)
             if self._closed:
-                raise RenderFailed("the service is stopping")
+                raise Unavailable(_STOPPING)
             jailed = self._idle.pop()
         try:
             return self._fit_for_work(jailed)
         except BaseException as error:
             self._put_back(None, warm=False)
             if isinstance(error, OSError | messages.Malformed):
-                raise RenderFailed("no decoding process could be started") from error
+                raise Unavailable("no decoding process could be started") from error
             raise
 
     def _fit_for_work(self, jailed: _Worker | None) -> _Worker:

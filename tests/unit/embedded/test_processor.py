@@ -15,6 +15,7 @@ from darkroom.embedded.processor import OUR_SIDE, Pace, Processor
 from darkroom.errors import RenderFailed, StorageFull, Unavailable
 from darkroom.events import ImageDeleted, ObjectCreated
 from darkroom.events.memory import MemoryQueue
+from darkroom.service import GAVE_UP, RENDER_TRIES
 from patience import eventually
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Worker:
         self.do = do
         self.handled: list[Event] = []
         self.given_up: list[tuple[Event, str]] = []
+        self.codes: list[str] = []
         self.give_up_fails = 0
         self.checks: list[Exception] = []
         """What the stores answer when they are asked how they are, one after the other; then they are well."""
@@ -90,11 +92,12 @@ class Worker:
         self.handled.append(event)
         self.do(event)
 
-    def give_up(self, event: Event, reason: str) -> None:
+    def give_up(self, event: Event, reason: str, *, code: str = GAVE_UP) -> None:
         if self.give_up_fails:
             self.give_up_fails -= 1
             raise Unavailable("the catalog does not answer")
         self.given_up.append((event, reason))
+        self.codes.append(code)
 
 
 @pytest.fixture
@@ -181,7 +184,7 @@ def test_an_empty_queue_is_asked_no_more_often_for_having_many_threads(queue: Tr
 
 def test_a_failed_event_comes_back_after_growing_delays(queue: TroubledQueue, clock: Clock) -> None:
     queue.publish(event())
-    worker = Worker(failing(RenderFailed("the decoding process crashed")))
+    worker = Worker(failing(Unavailable("no decoding process could be started")))
     with running(worker, queue):
         for attempt, delay in ((1, 2), (2, 4)):
             eventually(lambda: len(worker.handled) == attempt and queue.depth().waiting == 1, what="the event's retry")  # noqa: B023  # called before the next turn
@@ -197,14 +200,28 @@ def test_after_the_last_attempt_the_uploader_is_told_and_the_event_is_buried(
     queue: TroubledQueue, clock: Clock
 ) -> None:
     queue.publish(event())
+    worker = Worker(failing(Unavailable("no decoding process could be started")))
+    with running(worker, queue):
+        bury(queue, clock)
+    assert worker.given_up == [(event(), "no decoding process could be started")]
+    assert worker.codes == [GAVE_UP]
+    (grave,) = queue.buried(10)
+    assert (grave.event, grave.attempts) == (event(), ATTEMPTS)
+    assert grave.reason == "unavailable: no decoding process could be started"
+    assert worker.handled == [event()] * ATTEMPTS
+
+
+def test_a_picture_that_breaks_the_decoding_process_is_tried_once_more_and_then_said_to_be_the_cause(
+    queue: TroubledQueue, clock: Clock
+) -> None:
+    queue.publish(event())
     worker = Worker(failing(RenderFailed("the decoding process crashed")))
     with running(worker, queue):
         bury(queue, clock)
+    assert worker.handled == [event()] * RENDER_TRIES
     assert worker.given_up == [(event(), "the decoding process crashed")]
-    (grave,) = queue.buried(10)
-    assert (grave.event, grave.attempts) == (event(), ATTEMPTS)
-    assert grave.reason == "render-failed: the decoding process crashed"
-    assert worker.handled == [event()] * ATTEMPTS
+    assert worker.codes == ["render-failed"]
+    assert queue.buried(1)[0].reason == "render-failed: the decoding process crashed"
 
 
 def test_an_event_that_failed_once_and_then_worked_is_settled(queue: TroubledQueue, clock: Clock) -> None:
@@ -415,7 +432,7 @@ def test_what_could_not_be_told_to_the_queue_comes_back_with_the_lease_s_end(
 def test_a_burial_that_failed_is_made_up_for(
     queue: TroubledQueue, clock: Clock, verb: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    worker = Worker(failing(RenderFailed("always")))
+    worker = Worker(failing(Unavailable("always")))
     if verb == "bury":
         queue.trouble["bury"] = 1
     else:
