@@ -123,7 +123,6 @@ def take_whole(
     current: Callable[[str], Image | None],
     *,
     taken: Taken[Object] | None = None,
-    pause: Callable[[float], None] = time.sleep,
 ) -> tuple[Image | None, Taken[Object]]:
     """Take the objects of ``image`` until they are those of one and the same state of it; return that, and them.
 
@@ -141,6 +140,6 @@ def take_whole(
         if now.version == image.version:
             if image.state is not State.PROCESSING:
                 return image, taken
-            pause(PAUSE_SECONDS)
+            time.sleep(PAUSE_SECONDS)
         image, taken = now, None
     return image, take(image)

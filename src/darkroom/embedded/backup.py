@@ -12,15 +12,16 @@ import stat
 import threading
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from darkroom import __version__, holdings
-from darkroom.embedded import wire
 from darkroom.embedded.layout import Layout
 from darkroom.embedded.snapshot import Entry, Kept, Manifest
 from darkroom.embedded.vault import Vault
+from darkroom.embedded.wire import copy_databases, stores
 from darkroom.errors import NotFound, Refused, Unavailable
 from darkroom.holdings import Holding, Place, Presence, Taken
 
@@ -106,18 +107,16 @@ class _Backup:
     def run(self) -> Manifest:
         started = self._clock()
         snapshot, known = self._vault.begin()
-        copied = Layout(snapshot.folder)
-        self._copy_secrets(copied)
-        taken_at = self._clock()
-        catalog = wire.copy_databases(self._layout, copied)
-        self._stores = wire.stores(self._layout)
-        try:
-            with snapshot.list_of_objects.open("x", encoding="utf-8") as lines:
+        with closing(known):
+            copied = Layout(snapshot.folder)
+            self._copy_secrets(copied)
+            taken_at = self._clock()
+            with (
+                closing(copy_databases(self._layout, copied)) as catalog,
+                closing(stores(self._layout)) as self._stores,
+                snapshot.list_of_objects.open("x", encoding="utf-8") as lines,
+            ):
                 self._copy_objects(catalog, known, lines)
-        finally:
-            known.close()
-            catalog.close()
-            self._stores.close()
         self._vault.bring_to_disk()
         manifest = Manifest(
             darkroom=__version__,

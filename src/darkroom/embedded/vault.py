@@ -84,7 +84,7 @@ class Vault:
         """
         self.folder = folder
         self._lock: int | None = None
-        self._changed: set[str] = set()
+        self._changed: set[Path] = set()
         """The folders of objects whose names may not all be on the disk yet."""
         if not write:
             self._refuse_other_folder()
@@ -98,8 +98,7 @@ class Vault:
             written_whole(folder / _MARK, json.dumps({"format": FORMAT, "is": "a folder of Darkroom's backups"}) + "\n")
         self._objects.mkdir(mode=0o700, exist_ok=True)
         self._snapshots.mkdir(mode=0o700, exist_ok=True)
-        for part in _PARTS:
-            (self._objects / part).mkdir(mode=0o700, exist_ok=True)
+        sync(folder)
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -165,7 +164,7 @@ class Vault:
         self._lists.mkdir(mode=0o700, exist_ok=True)
         snapshot = Snapshot(folder=self._unfinished)
         if snapshot.folder.exists():
-            self._changed.update(_PARTS)
+            self._changed = {self._objects, *self._objects.iterdir()}
         cut_off = sorted(self._lists.iterdir())
         if snapshot.list_of_objects.exists():
             cut_off.append(self._lists / f"{len(cut_off):06}.jsonl")
@@ -187,11 +186,9 @@ class Vault:
     def bring_to_disk(self) -> None:
         """Bring the names of all objects to the disk."""
         self._staged.rmdir()
-        for part in sorted(self._changed):
-            sync(self._objects / part)
+        for folder in sorted(self._changed):
+            sync(folder)
         self._changed.clear()
-        sync(self._objects)
-        sync(self.folder)
 
     def finish(self, snapshot: Snapshot, manifest: Manifest) -> Snapshot:
         """Give a backup, of which everything is on the disk, its manifest and its name."""
@@ -254,8 +251,12 @@ class Vault:
         new.flush()
         os.fsync(new.fileno())
         path = self.path(sha256)
-        self._changed.add(path.parent.name)
-        staged.rename(path)
+        self._changed.update((path.parent, self._objects))
+        try:
+            staged.rename(path)
+        except FileNotFoundError:  # the first of its folder
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            staged.rename(path)
 
     # ------------------------------------------------------------------ making room
 
@@ -286,7 +287,7 @@ class Vault:
             for part in _PARTS:
                 digests = (named / part).read_bytes()
                 living = {digests[start : start + 32].hex() for start in range(0, len(digests), 32)}
-                for path in (self._objects / part).iterdir():
+                for path in (self._objects / part).glob("*"):
                     if path.name not in living:
                         path.unlink()
                         removed += 1
