@@ -30,7 +30,7 @@ from darkroom.transform.headers import dimensions
 from darkroom.transform.recipes import DEFAULT_RECIPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterator, Sequence
 
     from darkroom.transform.jail import JailedTransform
 
@@ -212,10 +212,11 @@ class Tally:
     """Seconds and seed."""
     seconds: float = 0.0
 
-    def note(self, file: Mutated, outcome: str, seconds: float) -> None:
+    def note(self, seed: int, kind: str, outcome: str, seconds: float) -> None:
+        """Count one file of a format."""
         self.outcomes[outcome] += 1
-        self.by_format[file.kind.split()[0], outcome] += 1
-        self.slowest = max(self.slowest, (seconds, file.seed))
+        self.by_format[kind.split(maxsplit=1)[0], outcome] += 1
+        self.slowest = max(self.slowest, (seconds, seed))
 
     def __str__(self) -> str:
         lines = [f"{sum(self.outcomes.values())} files in {self.seconds:.1f} s: {dict(self.outcomes.most_common())}"]
@@ -228,23 +229,29 @@ class Tally:
         return "\n".join(lines)
 
 
-def run(pool: JailedTransform, seeds: Iterable[int], *, threads: int = 2) -> Tally:
+def run(pool: JailedTransform, seeds: Sequence[int], *, threads: int = 2) -> Tally:
     """Have the files of all seeds rendered, and their headers read as an uploader's are."""
     tally = Tally()
     began = time.monotonic()
     with ThreadPoolExecutor(threads) as helpers:
-        for file, outcome, seconds in helpers.map(lambda seed: _try(pool, mutated(seed)), seeds):
-            code = outcome.code if isinstance(outcome, DarkroomError) else "rendered"
-            if isinstance(outcome, RenderFailed):
-                tally.broken[file.seed] = outcome.detail
-            elif isinstance(outcome, Exception) and not isinstance(outcome, Refused):
-                tally.wrong[file.seed] = f"{type(outcome).__name__}: {outcome}"
-            tally.note(file, code, seconds)
+        for some in _batches(seeds):
+            for seed, kind, outcome, seconds in helpers.map(lambda seed: _try(pool, mutated(seed)), some):
+                code = outcome.code if isinstance(outcome, DarkroomError) else "rendered"
+                if isinstance(outcome, RenderFailed):
+                    tally.broken[seed] = outcome.detail
+                elif isinstance(outcome, Exception) and not isinstance(outcome, Refused):
+                    tally.wrong[seed] = f"{type(outcome).__name__}: {outcome}"
+                tally.note(seed, kind, code, seconds)
     tally.seconds = time.monotonic() - began
     return tally
 
 
-def _try(pool: JailedTransform, file: Mutated) -> tuple[Mutated, Exception | None, float]:
+def _batches(seeds: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield a few at a time: what waits in a line takes memory, and that is what is measured."""
+    return (seeds[at : at + 50] for at in range(0, len(seeds), 50))
+
+
+def _try(pool: JailedTransform, file: Mutated) -> tuple[int, str, Exception | None, float]:
     outcome: Exception | None = None
     began = time.perf_counter()
     with tempfile.TemporaryFile() as original:
@@ -261,7 +268,7 @@ def _try(pool: JailedTransform, file: Mutated) -> tuple[Mutated, Exception | Non
         pass
     except Exception as error:  # noqa: BLE001  # as above
         outcome = error
-    return file, outcome, seconds
+    return file.seed, file.kind, outcome, seconds
 
 
 def main() -> None:
