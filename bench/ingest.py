@@ -3,11 +3,12 @@
     python bench/ingest.py [--photo FILE] [--rounds 9]
 
 Needs ``npm ci`` in this folder once. Every method runs in a process of its own, pinned to one and the same core, with
-one encoder at a time and the allocator's settings of the service's workers, and makes the three default sizes in one
-format with the same settings. The methods take turns, the first turn does not count, and the medians are printed.
-``ours`` is what the service runs, facts included: checksum, EXIF, placeholder, colour. ``sharp`` has one pipeline for
-each size, as its documentation shows. ``floor`` is each step alone, from memory to memory. A fresh process for each
-format keeps the peaks of memory apart.
+one encoder at a time, and makes the three default sizes in one format with the same settings. The methods take turns,
+the first turn does not count, and the medians are printed. ``ours`` is what a worker of the service runs, facts
+included (checksum, EXIF, placeholder, colour), with the allocator's settings that the service gives its workers.
+``sharp`` and Pillow are as they come; sharp has one pipeline for each size, as its documentation shows. ``floor`` is
+each step alone, from memory to memory, with our allocator's settings. A fresh process for each format keeps the peaks
+of memory apart.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ SETTINGS = {
     "avif": "AVIF effort 0, quality 60, 4:2:0, 8 bits",
 }
 TARGETS = {"jpeg": 1.5, "webp": 1.10, "avif": 1.15}
-ALLOCATOR = jail._MALLOC  # noqa: SLF001  # the service's workers run with it, so all peers do
+ALLOCATOR = jail._MALLOC  # noqa: SLF001  # what the service starts its workers with
 METHODS = {
     "ours": (sys.executable, "ours.py"),
     "sharp": ("node", "with_sharp.mjs"),
@@ -69,7 +70,7 @@ def measure(
             stdout=subprocess.PIPE,
             text=True,
             cwd=PEERS,
-            env={**os.environ, "GLIBC_TUNABLES": ALLOCATOR},
+            env={**os.environ, **({"GLIBC_TUNABLES": ALLOCATOR} if name in {"ours", "floor"} else {})},
         )
         for name in methods
     }

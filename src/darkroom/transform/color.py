@@ -28,7 +28,9 @@ def main_color(rgba: bytes) -> str:
     color = (red * 16 + 8, green * 16 + 8, blue * 16 + 8)
     for _ in range(_ROUNDS):
         crowd = [p for p in pixels if abs(p[0] - color[0]) + abs(p[1] - color[1]) + abs(p[2] - color[2]) <= _REACH]
-        color = (_mean(crowd, 0), _mean(crowd, 1), _mean(crowd, 2))
+        before, color = color, (_mean(crowd, 0), _mean(crowd, 1), _mean(crowd, 2))
+        if color == before:
+            break
     return "#{:02x}{:02x}{:02x}".format(*color)
 
 
@@ -37,4 +39,4 @@ def _in_fours(rgba: bytes) -> zip[tuple[int, int, int, int]]:
 
 
 def _mean(pixels: list[tuple[int, int, int]], band: int) -> int:
-    return round(sum(pixel[band] for pixel in pixels) / len(pixels))
+    return round(sum([pixel[band] for pixel in pixels]) / len(pixels))

@@ -6,6 +6,7 @@ Written here from the format's description: the package that has it fails on eve
 from __future__ import annotations
 
 import math
+from operator import mul
 from typing import NamedTuple
 
 _SIDE_MAX = 100
@@ -94,7 +95,7 @@ def _cosines(length: int, count: int) -> list[list[float]]:
 
 
 def _product(values: list[float], wave: list[float]) -> float:
-    return sum(value * part for value, part in zip(values, wave, strict=True))
+    return float(sum(map(mul, values, wave)))
 
 
 def _round(value: float) -> int:
