@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -116,6 +117,21 @@ class Settings(BaseModel):
     hot_cache_bytes: int = Field(
         128 * _MEBIBYTE, ge=0, description="Memory each HTTP process may use for pictures that are asked for often."
     )
+    sweep_seconds: int = Field(
+        3600, ge=0, description="Pause between two sweeps, about; 0: only when `darkroom sweep` is run."
+    )
+    failed_days: int = Field(
+        14, ge=0, le=3650, description="Days the original of a failed image is kept (docs/maintenance.md)."
+    )
+    deleted_days: int = Field(
+        30, ge=1, le=3650, description="Days it is remembered that an image was deleted (docs/maintenance.md)."
+    )
+    purge_url: str = Field(
+        "",
+        description="What an edge in front is sent `PURGE` for, with `{path}` or `{id}` in it (docs/maintenance.md).",
+    )
+    purge_host: str = Field("", description="`Host` header of these requests; empty: the host of PURGE_URL.")
+    purge_command: str = Field("", description="Command that has an edge in front forget an image, instead.")
     metrics_port: int = Field(
         0, ge=0, le=65535, description="Loopback port that answers `/metrics` without a key; 0: only with an admin key."
     )
@@ -150,10 +166,33 @@ class Settings(BaseModel):
                 raise ValueError(msg)
         return tuple(origin.rstrip("/") for origin in value)
 
+    @field_validator("purge_url")
+    @classmethod
+    def _says_what_to_purge(cls, value: str) -> str:
+        if value:
+            _URL.validate_python(value.replace("{path}", "/").replace("{id}", "id"))
+            if "{path}" not in value and "{id}" not in value:
+                msg = "there must be {path} or {id} in it, or every purge would be the same"
+                raise ValueError(msg)
+        return value
+
+    @field_validator("purge_command")
+    @classmethod
+    def _is_a_command(cls, value: str) -> str:
+        shlex.split(value)
+        return value
+
     @model_validator(mode="after")
     def _keyless_only_on_loopback(self) -> Self:
         if not self.keys and self.host not in LOOPBACK_HOSTS:
             msg = f"{PREFIX}KEYS=false serves anybody who can connect, so {PREFIX}HOST must be a loopback address"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _one_way_to_purge(self) -> Self:
+        if self.purge_url and self.purge_command:
+            msg = f"{PREFIX}PURGE_URL and {PREFIX}PURGE_COMMAND are two ways to do the same; set one of them"
             raise ValueError(msg)
         return self
 

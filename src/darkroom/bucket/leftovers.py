@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -25,7 +26,9 @@ class FolderLeftovers:
         for pattern in self._patterns:
             for path in self._root.glob(pattern):
                 with suppress(FileNotFoundError):
-                    facts = path.stat()
+                    facts = path.lstat()
+                    if not stat.S_ISREG(facts.st_mode):
+                        continue
                     # A file that is given another name keeps the time of its bytes; only the other time then moves.
                     touched = datetime.fromtimestamp(max(facts.st_mtime, facts.st_ctime), UTC)
                     if touched < before:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from darkroom.errors import DarkroomError, RenderFailed, StorageFull, Unavailable
-from darkroom.events import ObjectCreated, backoff
+from darkroom.events import PATIENT, PATIENT_ATTEMPTS, ObjectCreated, backoff
 from darkroom.service import GAVE_UP, RENDER_TRIES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from darkroom.events import Lease, Queue
     from darkroom.service import Service
 
@@ -43,11 +45,19 @@ class Processor:
     """Threads that each take one event at a time; another keeps their leases from running out."""
 
     def __init__(
-        self, service: Service, queue: Queue, *, threads: int, attempts: int, pace: Pace | None = None
+        self,
+        service: Service,
+        queue: Queue,
+        *,
+        threads: int,
+        attempts: int,
+        pace: Pace | None = None,
+        chores: Sequence[Callable[[threading.Event], None]] = (),
     ) -> None:
         """``attempts`` is how many tries an event is given before its image is failed and the event buried.
 
-        One whose decoding process fails is given no more than ``RENDER_TRIES``.
+        One whose decoding process fails is given no more than ``RENDER_TRIES``, one of ``PATIENT`` as many as those
+        are. Each of ``chores`` is done in a thread of its own, until the event it is given is set.
         """
         self._service = service
         self._queue = queue
@@ -62,15 +72,16 @@ class Processor:
         self._threads = [
             threading.Thread(target=self._take_events, name=f"event-{number}", daemon=True) for number in range(threads)
         ]
+        self._chores = [threading.Thread(target=chore, args=(self._stopping,), daemon=True) for chore in chores]
 
     def run(self) -> None:
         """Work until ``stop`` is called from a signal handler or another thread; then finish or hand back."""
-        for thread in self._threads:
+        for thread in [*self._threads, *self._chores]:
             thread.start()
         while not self._stopping.wait(self._pace.extend):
             self._extend()
         deadline = time.monotonic() + self._pace.drain
-        for thread in self._threads:
+        for thread in [*self._threads, *self._chores]:
             thread.join(max(0.0, deadline - time.monotonic()))
         self._hand_back()
 
@@ -161,7 +172,8 @@ class Processor:
     def _try_again(self, lease: Lease, error: Exception, reason: str, told: str) -> None:
         """Have the event come back, or bury it with ``reason`` and say ``told`` to the uploader."""
         undecodable = isinstance(error, RenderFailed)
-        if lease.attempt < (min(RENDER_TRIES, self._attempts) if undecodable else self._attempts):
+        attempts = PATIENT_ATTEMPTS if isinstance(lease.event, PATIENT) else self._attempts
+        if lease.attempt < (min(RENDER_TRIES, attempts) if undecodable else attempts):
             self._queue.retry(lease, backoff(lease.attempt))
             return
         self._service.give_up(lease.event, told, code=RenderFailed.code if undecodable else GAVE_UP)

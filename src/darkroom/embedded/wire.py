@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import logging
 import secrets
+import shlex
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from darkroom import settings as configuration
 from darkroom.access import Rate
 from darkroom.access.shared import SharedRates
 from darkroom.access.sqlite import SqliteAccess
+from darkroom.bucket.leftovers import FolderLeftovers
 from darkroom.bucket.notifying import NotifyingBucket
 from darkroom.bucket.objects import FolderBucket, ObjectBucket
 from darkroom.catalog.quotas import Quota
 from darkroom.catalog.sqlite import SqliteCatalog
 from darkroom.edge.answers import Lifetimes
-from darkroom.edge.defaults import packaged, shelve_defaults
+from darkroom.edge.defaults import default_objects, distrust_defaults, packaged, shelve_defaults
 from darkroom.edge.delivery import Delivery, DeliveryRules
+from darkroom.edge.hook import CommandEdge, HttpEdge, QueuedPurges, RestingEdge
 from darkroom.edge.purgelog import PurgeLog
 from darkroom.embedded.door import UploadDoor
 from darkroom.embedded.layout import Layout
 from darkroom.embedded.logs import start_logging
 from darkroom.embedded.metrics import serve_metrics
-from darkroom.embedded.processor import Processor
+from darkroom.embedded.processor import Pace, Processor
+from darkroom.embedded.sweeper import Sweeper
 from darkroom.errors import BadConfiguration, StorageFull
 from darkroom.events.sqlite import SqliteQueue
 from darkroom.figures import queue_readings
@@ -37,11 +42,13 @@ from darkroom.http.reception import Reception
 from darkroom.names import UPLOAD_PREFIX
 from darkroom.service import Rules, Service, utc_now
 from darkroom.sqlite import copy, data_format
+from darkroom.sweep import Ages, Sweep
 from darkroom.transform import Elsewhere, Limits
 from darkroom.transform.headers import dimensions
 from darkroom.transform.jail import Allowance, JailedTransform
 from darkroom.transform.recipes import load_recipes
 from darkroom.uploads.signed import SignedTickets
+from darkroom.verify import Defaults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +56,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from darkroom.access import Access
+    from darkroom.edge import FarEdge
     from darkroom.settings import Settings
     from darkroom.transform import Transform
 
@@ -86,6 +94,7 @@ def service(settings: Settings, transform: Transform | None = None) -> Service:
     """Return the service; without ``transform`` it answers people but cannot work on events."""
     layout = Layout(settings.data)
     queue = SqliteQueue(layout.queue, utc_now)
+    near, far_edge = PurgeLog(layout.purges), _far_edge(settings)
     return Service(
         catalog=SqliteCatalog(layout.catalog),
         uploads=NotifyingBucket(ObjectBucket.folder(layout.uploads, reserve=settings.reserve_bytes), queue),
@@ -94,7 +103,8 @@ def service(settings: Settings, transform: Transform | None = None) -> Service:
         queue=queue,
         transform=transform or Elsewhere(),
         inspect=dimensions,
-        purges=PurgeLog(layout.purges),
+        purges=near if far_edge is None else QueuedPurges(near, queue),
+        far_edge=far_edge,
         figures=PrometheusFigures(layout.figures),
         recipes=load_recipes(settings.recipes),
         rules=Rules(
@@ -118,6 +128,37 @@ def service(settings: Settings, transform: Transform | None = None) -> Service:
         clock=utc_now,
         randomness=secrets.token_bytes,
     )
+
+
+def _far_edge(settings: Settings) -> FarEdge | None:
+    if settings.purge_url:
+        return RestingEdge(HttpEdge(settings.purge_url, host=settings.purge_host))
+    if settings.purge_command:
+        environment = configuration.clean_environment()
+        return RestingEdge(CommandEdge(shlex.split(settings.purge_command), environment=environment))
+    return None
+
+
+def sweep(settings: Settings, parts: Service) -> Sweep:
+    """Return what finds and sets right what was left behind."""
+    longest_upload = settings.idle_seconds + settings.max_upload_bytes / settings.minimum_upload_rate
+    # A render may wait for a free process as long as for its result.
+    longest_try = 2 * settings.render_seconds + Pace().lease
+    ages = Ages.of(
+        ticket_life=timedelta(seconds=settings.ticket_seconds),
+        longest_upload=timedelta(seconds=longest_upload),
+        attempts=settings.attempts,
+        longest_try=timedelta(seconds=longest_try),
+        failures=timedelta(days=settings.failed_days),
+        tombstones=timedelta(days=settings.deleted_days),
+    )
+    leftovers = FolderLeftovers(settings.data, ("uploads/put#*", "assets/put#*", "incoming/**/*"))
+    return Sweep(parts, ages, defaults=defaults(parts).objects, leftovers=leftovers)
+
+
+def defaults(parts: Service) -> Defaults:
+    """Return the default images, as far as they are looked after like all others."""
+    return Defaults(partial(default_objects, parts.assets), partial(distrust_defaults, parts.assets))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,4 +280,7 @@ def processor(settings: Settings) -> Processor:
         serve_metrics(settings.metrics_port, lambda: exposition(parts))
     with _in_spite_of_a_full_disk():
         shelve_defaults(parts.assets, jail, parts.recipes, settings.default_image)
-    return Processor(parts, parts.queue, threads=settings.processors, attempts=settings.attempts)
+    chores = []
+    if settings.sweep_seconds:
+        chores.append(Sweeper(sweep(settings, parts), parts.figures, every_seconds=settings.sweep_seconds).run)
+    return Processor(parts, parts.queue, threads=settings.processors, attempts=settings.attempts, chores=tuple(chores))

@@ -78,6 +78,11 @@ class Depth:
     oldest_seconds: float
 
 
+PATIENT = (ImageDeleted, EdgePurge)
+"""Events for whose end nobody waits, and whose end must come: giving up would leave public what was deleted."""
+PATIENT_ATTEMPTS = 100
+"""Tries for those: about eight hours."""
+
 FIRST_DELAY_SECONDS = 2.0
 LONGEST_DELAY_SECONDS = 300.0
 

@@ -75,13 +75,28 @@ DAMAGED_OBJECTS = Counter(
     "Objects found to be other than they were stored, by who found them: delivery, verify.",
     ("finder",),
 )
+SWEEPS = Counter("darkroom_sweeps", "Sweeps by outcome: whole, stopped, withheld, failed.", ("outcome",))
+SWEEP_SECONDS = Histogram("darkroom_sweep_seconds", "Seconds a sweep took.", (), (1, 5, 15, 60, 300, 900, 3600))
+SWEEP_FINDINGS = Counter(
+    "darkroom_sweep_findings", "What sweeps found, by kind and whether it was set right: yes, no.", ("kind", "mended")
+)
 QUEUE_EVENTS = Gauge("darkroom_queue_events", "Events in the queue by state: waiting, leased, buried.", ("state",))
 QUEUE_OLDEST_SECONDS = Gauge(
     "darkroom_queue_oldest_seconds", "Seconds for which the longest waiting event has been due."
 )
 
-COUNTERS = (REQUESTS, DELIVERIES, DELIVERED_BYTES, RECEIVED_BYTES, TRANSFORMS, VARIANT_BYTES, DAMAGED_OBJECTS)
-TIMES = (REQUEST_SECONDS, TRANSFORM_SECONDS)
+COUNTERS = (
+    REQUESTS,
+    DELIVERIES,
+    DELIVERED_BYTES,
+    RECEIVED_BYTES,
+    TRANSFORMS,
+    VARIANT_BYTES,
+    DAMAGED_OBJECTS,
+    SWEEPS,
+    SWEEP_FINDINGS,
+)
+TIMES = (REQUEST_SECONDS, TRANSFORM_SECONDS, SWEEP_SECONDS)
 GAUGES = (QUEUE_EVENTS, QUEUE_OLDEST_SECONDS)
 
 
