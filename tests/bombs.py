@@ -155,19 +155,19 @@ def _resized_jpeg(content: bytes, width: int, height: int) -> bytes:
     return content[: at + 5] + struct.pack(">HH", height, width) + content[at + 9 :]
 
 
-def jpeg_of_many_scans(width: int = 10_000, height: int = 10_000) -> bytes:
+def jpeg_of_many_scans(width: int = 10_000, height: int = 10_000, *, scans: int = 896) -> bytes:
     """Return a progressive JPEG whose every coefficient comes bit by bit, in 896 scans, all as the standard has it.
 
     ITU-T T.81, G.1: a scan takes one bit of a band of coefficients further. Here nothing is ever there, so a scan is a
     few runs of "end of band" over 32,767 blocks, yet the decoder passes over every block of the picture in each.
     """
     blocks = -(-width // 8) * -(-height // 8)
-    scans = [_scan(0, 0, 0, 13, _dc_scan(blocks))]
-    scans += [_scan(0, 0, bit + 1, bit, _bits("0" * blocks)) for bit in range(12, -1, -1)]
-    band = _bits(_empty_band(blocks))
-    for coefficient in range(1, 64):
-        scans.append(_scan(coefficient, coefficient, 0, 13, band))
-        scans += [_scan(coefficient, coefficient, bit + 1, bit, band) for bit in range(12, -1, -1)]
+    mean, band = _bits("0" * blocks), _bits(_empty_band(blocks))
+    all_scans = [
+        _scan(coefficient, coefficient, 0 if bit == 13 else bit + 1, bit, band if coefficient else mean)
+        for coefficient in range(64)
+        for bit in range(13, -1, -1)
+    ]
     frame = struct.pack(">BHHB", 8, height, width, 1) + b"\1\x11\0"
     tables = _huffman(0x00, [0]) + _huffman(0x10, [0xE0])
     return (
@@ -175,7 +175,7 @@ def jpeg_of_many_scans(width: int = 10_000, height: int = 10_000) -> bytes:
         + _segment(0xDB, b"\0" + b"\1" * 64)
         + _segment(0xC2, frame)
         + tables
-        + b"".join(scans)
+        + b"".join(all_scans[:scans])
         + b"\xff\xd9"
     )
 
@@ -187,10 +187,6 @@ def _huffman(place: int, symbols: list[int]) -> bytes:
 
 def _scan(first: int, last: int, high: int, low: int, data: bytes) -> bytes:
     return _segment(0xDA, bytes([1, 1, 0, first, last, high << 4 | low])) + data
-
-
-def _dc_scan(blocks: int) -> bytes:
-    return _bits("0" * blocks)
 
 
 def _empty_band(blocks: int) -> str:
