@@ -70,9 +70,15 @@ def restore(
         snapshot = vault.snapshot(name)
         manifest = snapshot.manifest()
         _refuse_used(layout)
+        was_there = layout.root.exists()
         held = layout.lock()
         try:
             return _Restore(vault, snapshot, manifest, layout, told).run(accept_losses=accept_losses)
+        except BaseException:
+            shutil.rmtree(layout.restoring, ignore_errors=True)
+            if not was_there:
+                shutil.rmtree(layout.root, ignore_errors=True)
+            raise
         finally:
             os.close(held)
 
@@ -119,19 +125,14 @@ class _Restore:
         self._lost: list[str] = []
 
     def run(self, *, accept_losses: bool) -> Restored:
-        try:
-            self._begin()
-            self._restore_files()
-            self._restore_objects()
-            if not accept_losses:
-                self._refuse_losses()
-            if self._layout is not None and self._staged is not None:
-                _ask_for_unfinished(self._staged)
-                self._put_in_place(self._layout, self._staged)
-        except BaseException:
-            if self._staged is not None:
-                shutil.rmtree(self._staged.root, ignore_errors=True)
-            raise
+        self._begin()
+        self._restore_files()
+        self._restore_objects()
+        if not accept_losses:
+            self._refuse_losses()
+        if self._layout is not None and self._staged is not None:
+            _ask_for_unfinished(self._staged)
+            self._put_in_place(self._layout, self._staged)
         return Restored(manifest=self._manifest, lost=tuple(self._lost))
 
     def _refuse_losses(self) -> None:
