@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from darkroom import names
 from darkroom.errors import NotFound
-from darkroom.events import ObjectCreated
+from darkroom.events import EdgePurge, ImageDeleted, ObjectCreated
 from darkroom.model import State
 from darkroom.sweep import every_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from darkroom.events import Buried
+    from darkroom.events import Buried, Event
     from darkroom.model import Image
     from darkroom.service import Service
 
@@ -30,6 +30,17 @@ class Case:
     image: Image | None = None
     buried: list[Buried] = field(default_factory=list)
     """Newest first."""
+
+
+def work_of(event: Event) -> str:
+    """Return, in a word, what was to be done."""
+    match event:
+        case ObjectCreated():
+            return "rendering"
+        case ImageDeleted():
+            return "erasing"
+        case EdgePurge():
+            return "purging"
 
 
 def cases(service: Service) -> Iterator[Case]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from darkroom.bucket import Bucket
     from darkroom.model import Image
     from darkroom.service import Service
-
-log = logging.getLogger("darkroom.upkeep")
 
 
 class Fault(StrEnum):
@@ -110,7 +107,6 @@ class Verifier:
         for one in faulty:
             self._result.faults[one.fault] = self._result.faults.get(one.fault, 0) + 1
             self._service.figures.add(f.DAMAGED_OBJECTS, finder="verify")
-            log.error("object damaged", extra={"key": one.key, "fault": one.fault, "repaired": repaired})
             tell(one, repaired)
 
     def _of_defaults(self) -> list[Faulty]:

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from darkroom.cli import backup, get, images, keys, put, search, serve, usage
+from darkroom.cli import backup, failed, get, images, keys, maintenance, put, search, serve, usage
 
 
 def command_line() -> typer.Typer:
@@ -36,6 +36,10 @@ def command_line() -> typer.Typer:
     app.command(name="usage")(usage.usage)
     app.command(name="backup")(backup.backup)
     app.command(name="restore")(backup.restore)
+    app.command(name="sweep")(maintenance.sweep)
+    app.command(name="audit")(maintenance.audit)
+    app.command(name="verify")(maintenance.verify)
+    app.add_typer(failed.app, name="failed")
     app.add_typer(keys.app, name="keys")
     return app
 

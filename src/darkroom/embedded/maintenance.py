@@ -5,8 +5,10 @@ The databases and folders allow it, and purges reach the workers. What has to be
 
 from __future__ import annotations
 
+import logging
 import os
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from darkroom import audit as auditing
@@ -16,7 +18,7 @@ from darkroom.errors import Refused
 from darkroom.verify import Verifier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from darkroom.audit import Audit
     from darkroom.service import Service
@@ -27,8 +29,9 @@ if TYPE_CHECKING:
 PRIVATE = 0o077
 
 
-def service(settings: Settings) -> Service:
-    """Return the service on a data folder that is there already, to be worked on by hand.
+@contextmanager
+def service(settings: Settings) -> Iterator[Service]:
+    """Give the service on a data folder that is there already, to be worked on by hand.
 
     Raises ``Refused`` when it is none, or was not restored to the end, ``Unavailable`` for data of another release.
     """
@@ -40,21 +43,27 @@ def service(settings: Settings) -> Service:
         msg = f"{layout.root} was not restored to the end; remove it and run `darkroom restore` again"
         raise Refused(msg)
     os.umask(PRIVATE)
-    return wire.service(settings)
+    logging.getLogger("darkroom").addHandler(logging.NullHandler())  # a command says itself what it did
+    parts = wire.service(settings)
+    try:
+        yield parts
+    finally:
+        wire.close(parts)
 
 
 def sweep(settings: Settings, *, dry: bool, force: bool, tell: Callable[[Finding, bool], None]) -> Report:
     """Sweep once, as ``Sweep.run`` says."""
-    return wire.sweep(settings, service(settings)).run(dry=dry, force=force, tell=tell)
+    with service(settings) as parts:
+        return wire.sweep(settings, parts).run(dry=dry, force=force, tell=tell)
 
 
 def audit(settings: Settings, *, tell: Callable[[Finding], None]) -> Audit:
     """Compare catalog and buckets, as ``audit.audit`` says."""
-    parts = service(settings)
-    return auditing.audit(parts, defaults=wire.defaults(parts).objects, tell=tell, pause=time.sleep)
+    with service(settings) as parts:
+        return auditing.audit(parts, defaults=wire.defaults(parts).objects, tell=tell, pause=time.sleep)
 
 
 def verify(settings: Settings, *, repair: bool, tell: Callable[[Faulty, bool], None]) -> Verification:
     """Read everything, as ``Verifier.run`` says."""
-    parts = service(settings)
-    return Verifier(parts, wire.defaults(parts)).run(repair=repair, tell=tell)
+    with service(settings) as parts:
+        return Verifier(parts, wire.defaults(parts)).run(repair=repair, tell=tell)

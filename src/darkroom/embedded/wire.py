@@ -130,6 +130,16 @@ def service(settings: Settings, transform: Transform | None = None) -> Service:
     )
 
 
+def close(parts: Service) -> None:
+    """Let go of what ``service`` has opened in this thread."""
+    assert isinstance(parts.catalog, SqliteCatalog)
+    assert isinstance(parts.queue, SqliteQueue)
+    assert isinstance(parts.figures, PrometheusFigures)
+    parts.catalog.close()
+    parts.queue.close()
+    parts.figures.close()
+
+
 def _far_edge(settings: Settings) -> FarEdge | None:
     if settings.purge_url:
         return RestingEdge(HttpEdge(settings.purge_url, host=settings.purge_host))
