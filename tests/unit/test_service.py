@@ -441,6 +441,20 @@ def test_giving_up_spoils_nothing_that_has_ended_otherwise(room: Room, outcome: 
     assert now(room, image) == before
 
 
+def test_who_fails_at_what_another_has_made_ready_meanwhile_does_not_spoil_it(room: Room) -> None:
+    image = room.receive()
+    stat = room.uploads.stat(names.original_key(image.id))
+    other = room.service
+    Rendering(
+        room,
+        UnreadableImage("a stricter decoder"),
+        meanwhile=lambda: other.handle(ObjectCreated(key=stat.key, etag=stat.etag)),
+    )
+    room.settle()
+    assert (now(room, image).state, now(room, image).error) == (State.READY, None)
+    assert room.differences() == []
+
+
 # ------------------------------------------------------------------ parts that fail in the middle
 
 
@@ -567,6 +581,17 @@ def test_an_image_that_is_deleted_while_it_is_made_is_gone(policy: OriginalPolic
     assert room.objects() == {}
     assert room.kept() == []
     assert room.queue.depth().buried == 0
+
+
+def test_what_is_sent_to_the_ticket_of_a_deleted_image_is_removed_unread(room: Room) -> None:
+    image = room.open_upload()
+    room.service.delete(OWNER, image.id)
+    rendering = Rendering(room)
+    room.send(image)
+    room.work()
+    assert room.kept() == []
+    assert room.objects() == {}
+    assert rendering.rendered == 0
 
 
 def test_a_transform_during_which_the_image_is_deleted_brings_nothing_back(room: Room) -> None:
@@ -862,6 +887,24 @@ def test_an_archived_original_survives_an_event_that_comes_twice() -> None:
     room.service.handle(again)
     assert room.kept() == [names.archive_key(image.id)]
     assert room.uploads.get(names.archive_key(image.id)).body == PICTURE
+
+
+def test_an_original_that_two_archive_at_once_is_archived_once() -> None:
+    room = Room(originals=OriginalPolicy.ARCHIVE)
+    image = room.receive()
+    stat = room.uploads.stat(names.original_key(image.id))
+    again = ObjectCreated(key=stat.key, etag=stat.etag)
+
+    def be_quicker(step: Step) -> None:
+        if step is Step.COMMITTED:
+            room.step = lambda _: None
+            room.service.handle(again)
+
+    room.step = be_quicker
+    room.work()
+    assert room.queue.depth().waiting == 0, "who came second has nothing to try again"
+    assert room.uploads.get(names.archive_key(image.id)).body == PICTURE
+    assert room.differences() == []
 
 
 # ------------------------------------------------------------------ is it well
