@@ -1,4 +1,5 @@
 // sharp: one pipeline for each size, as sharp's documentation shows. See turns.py for how peers are asked.
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import sharp from "sharp";
 
@@ -32,5 +33,6 @@ for await (const _ of createInterface({ input: process.stdin })) {
   const bytes = await ingest();
   const wall = performance.now() - start;
   const { user, system } = process.cpuUsage(before);
-  console.log(JSON.stringify({ cpu: (user + system) / 1000, wall, peak: process.resourceUsage().maxRSS / 1024, bytes }));
+  const peak = Number(readFileSync("/proc/self/status", "utf8").match(/VmHWM:\s+(\d+)/)[1]) / 1024;
+  console.log(JSON.stringify({ cpu: (user + system) / 1000, wall, peak, bytes }));
 }
