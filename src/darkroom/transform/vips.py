@@ -463,10 +463,10 @@ def _writing() -> Iterator[None]:
 def _encode(picture: pyvips.Image, frame_height: int, encoding: Encoding) -> bytes:
     """Return a file without any metadata.
 
-    JPEG is baseline with its own Huffman tables: progressive is 4 % smaller, but takes twice as long to make and three
-    times as long to show, and those who are given a JPEG are the old and the small. Trellis takes six times as long.
-    AVIF has effort 0, because effort 4 takes forty times as long. Long animations are encoded in a hurry, so that none
-    within the limits takes more than a minute: WebP in half the time and 6 % larger, GIF in two thirds of it.
+    JPEG is baseline with its own Huffman tables: progressive is 4 % smaller, but takes twice as long to make and to
+    show, and those who are given a JPEG are the old and the small. Trellis takes six times as long. AVIF has effort 0,
+    because effort 4 takes forty times as long. Long animations are encoded in a hurry, since a hundred megapixels of
+    them take a minute: WebP in half the time and 6 % larger, GIF in two thirds of it.
     """
     quality = encoding.quality
     hurry = picture.width * picture.height > _LONG_ANIMATION and picture.height > frame_height
