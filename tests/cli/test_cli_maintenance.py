@@ -246,8 +246,11 @@ def bury(served: Served, image_id: str) -> None:
     """Bury an event that is not due yet for anybody whose clock is right."""
     queue = SqliteQueue(served.data / "queue.sqlite3", lambda: utc_now() + timedelta(hours=2))
     queue.publish(EdgePurge(image_id=image_id, names=()), delay_seconds=-3600)
-    (lease,) = queue.lease(1, 30)
-    queue.bury(lease, "the edge said 403")
+    for lease in queue.lease(100, 30):
+        if isinstance(lease.event, EdgePurge):
+            queue.bury(lease, "the edge said 403")
+        else:  # of another test, and delayed
+            queue.retry(lease, -7200)
     queue.close()
 
 
