@@ -46,10 +46,10 @@ class Machine:
         assert self._served is not None
         return self._served.process.pid
 
-    def start(self) -> None:
-        """Return when the service answers."""
+    def start(self, *, health: int = 200) -> None:
+        """Return when the service answers, and its health is this."""
         self._served = self._life.enter_context(
-            serving(self.folder, keys=False, port=self.port, through=(), **self.settings)
+            serving(self.folder, keys=False, port=self.port, through=(), health=health, **self.settings)
         )
 
     def stop(self) -> None:

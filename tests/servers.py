@@ -54,12 +54,18 @@ def command(folder: Path, port: int, *, keys: bool) -> list[str]:
 
 @contextmanager
 def serving(
-    folder: Path, *, keys: bool = False, port: int | None = None, through: tuple[str, ...] = (), **settings: str
+    folder: Path,
+    *,
+    keys: bool = False,
+    port: int | None = None,
+    through: tuple[str, ...] = (),
+    health: int = 200,
+    **settings: str,
 ) -> Iterator[Served]:
     """Run a server on ``folder``/data until the end of the ``with``; ``settings`` as for ``clean_environment``.
 
-    ``through`` are words to put in front of the command, such as ``nohup``. The log has what earlier servers on
-    ``folder`` said, too.
+    It has started once it says that its health is ``health``. ``through`` are words to put in front of the command,
+    such as ``nohup``. The log has what earlier servers on ``folder`` said, too.
     """
     port = port or free_port()
     said = folder / "server.log"
@@ -76,7 +82,7 @@ def serving(
         )
     try:
         url = f"http://127.0.0.1:{port}"
-        greeting = _wait_until_healthy(process, url, said, began_at)
+        greeting = _wait_until_started(process, url, said, began_at, health)
         key = _key_in(greeting) if keys else None
         yield Served(url=url, data=folder / "data", process=process, said=said, key=key)
     finally:
@@ -93,7 +99,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _wait_until_healthy(process: subprocess.Popen[bytes], url: str, said: Path, began_at: int) -> str:
+def _wait_until_started(process: subprocess.Popen[bytes], url: str, said: Path, began_at: int, health: int) -> str:
     """Return what the server has said by the time it answers, from ``began_at`` on."""
     deadline = time.monotonic() + START_SECONDS
     with httpx.Client(trust_env=False) as client:
@@ -101,7 +107,7 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], url: str, said: Path, 
             text = said.read_bytes()[began_at:].decode()
             try:
                 # What answers before the greeting is what is left of an earlier server on this port.
-                if "Darkroom serves" in text and client.get(f"{url}/healthz").status_code == 200:
+                if "Darkroom serves" in text and client.get(f"{url}/healthz").status_code == health:
                     return text
             except httpx.TransportError:
                 pass

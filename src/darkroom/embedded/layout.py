@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import secrets
+import shutil
 import tempfile
 import time
 from dataclasses import dataclass
@@ -95,7 +96,10 @@ class Layout:
             for folder in self._folders:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for left_over in self.incoming.iterdir():
-                left_over.unlink()
+                if left_over.is_dir():
+                    shutil.rmtree(left_over)
+                else:
+                    left_over.unlink()
 
     def lock(self) -> int:
         """Hold the folder until this process and all it has forked end; return the lock's descriptor.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import tempfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -90,6 +91,13 @@ def _read_form(path: Path, boundary: bytes | None, said: dict[str, Any], folder:
     if not boundary:
         msg = "the form has no boundary in its Content-Type; let the HTTP client write that header"
         raise InvalidRequest(msg)
+    # The library leaves what it was writing when something fails; in a folder of its own that goes with the folder.
+    with tempfile.TemporaryDirectory(dir=folder) as inner:
+        small = _parsed(path, boundary, said, Path(inner))
+        return SmallFile(small.path.rename(folder / f"{Path(inner).name}-file"), small.said)
+
+
+def _parsed(path: Path, boundary: bytes, said: dict[str, Any], folder: Path) -> SmallFile:
     fields: list[Field] = []
     files: list[File] = []
     parser = FormParser(
@@ -111,25 +119,21 @@ def _read_form(path: Path, boundary: bytes | None, said: dict[str, Any], folder:
                 parser.write(chunk)
         parser.finalize()
     except OSError as error:
-        for file in files:
-            _discard(file)
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise StorageFull("there is no room left to receive this; free some and send it again") from error
         msg = f"the form cannot be written down ({error.strerror}); try again"
         raise Unavailable(msg) from error
     except FormParserError as error:
-        for file in files:
-            _discard(file)
         msg = f"the form cannot be read ({error}); send multipart/form-data with a field named file"
         raise InvalidRequest(msg) from error
+    finally:
+        for file in files:
+            file.close()
     return _of_form(fields, files, said)
 
 
 def _of_form(fields: list[Field], files: list[File], said: dict[str, Any]) -> SmallFile:
     wanted = [file for file in files if file.field_name == b"file"]
-    for file in files:
-        if len(wanted) != 1 or file is not wanted[0]:
-            _discard(file)
     if len(wanted) != 1:
         msg = f"the form has {len(wanted)} fields named file that are files; send exactly one"
         raise InvalidRequest(msg)
@@ -141,7 +145,6 @@ def _of_form(fields: list[Field], files: list[File], said: dict[str, Any]) -> Sm
         texts.setdefault(_text(field.field_name), []).append(_text(field.value))
     unknown = texts.keys() - FIELDS
     if unknown:
-        _discard(wanted[0])
         msg = f"unknown form field {min(unknown)[:40]!r}; besides file there are {', '.join(sorted(FIELDS))}"
         raise InvalidRequest(msg)
     for name in ("album", "title"):
@@ -153,11 +156,6 @@ def _of_form(fields: list[Field], files: list[File], said: dict[str, Any]) -> Sm
     kind = wanted[0].content_type or ""
     said |= {"length": wanted[0].size, "content_type": kind if kind.startswith("image/") else None}
     return SmallFile(Path(_text(wanted[0].actual_file_name)), said)
-
-
-def _discard(file: File) -> None:
-    if file.actual_file_name:
-        Path(_text(file.actual_file_name)).unlink(missing_ok=True)
 
 
 def _text(value: bytes | None) -> str:
