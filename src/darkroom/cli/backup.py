@@ -10,7 +10,7 @@ import typer
 
 from darkroom.cli.connect import Json, complain
 from darkroom.cli.here import Data, data_folder, explained
-from darkroom.cli.output import local, print_columns, print_json, shown, size
+from darkroom.cli.output import counted, local, print_columns, print_json, shown, size
 
 if TYPE_CHECKING:
     from darkroom.embedded.backup import Tally
@@ -57,9 +57,10 @@ def backup(
         print_json(manifest.document())
     else:
         typer.echo(
-            f"{manifest.name}  {_extent(manifest)}; new: {manifest.new_objects} objects, {size(manifest.new_bytes)}"
+            f"{manifest.name}  {_extent(manifest)}; "
+            f"new: {counted(manifest.new_objects, 'object')}, {size(manifest.new_bytes)}"
         )
-    _complain_of(manifest.damaged, "in the service itself; the rest is backed up")
+    _complain_of(manifest.damaged, "in the service itself, while the rest is backed up")
 
 
 def restore(
@@ -140,7 +141,7 @@ def _list(vault: "Vault", *, json: bool) -> None:
 
 
 def _extent(manifest: "Manifest") -> str:
-    return f"{manifest.living} images, {manifest.objects} objects, {size(manifest.bytes)}"
+    return f"{counted(manifest.living, 'image')}, {counted(manifest.objects, 'object')}, {size(manifest.bytes)}"
 
 
 def _complain_of(damaged: tuple[str, ...], where: str) -> None:
@@ -148,5 +149,5 @@ def _complain_of(damaged: tuple[str, ...], where: str) -> None:
     if damaged:
         for sentence in damaged[:_SHOWN]:
             complain(shown(sentence))
-        complain(f"{len(damaged)} objects are missing or damaged {where}")
+        complain(f"missing or damaged {where}: {counted(len(damaged), 'object')}")
         raise typer.Exit(1)

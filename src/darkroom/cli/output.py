@@ -49,6 +49,11 @@ def size(count: float) -> str:
     return f"{count:.1f} GB"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return ``1 image``, ``2 images``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def local(moment: datetime) -> str:
     """Return a moment in the time of the person's place, to the second."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")

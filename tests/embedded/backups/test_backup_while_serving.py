@@ -196,6 +196,8 @@ def test_whatever_people_do_meanwhile(tmp_path: Path, policy: OriginalPolicy) ->
         assert found == {image.id for image in settled_images.values() if image.state is State.READY}
         assert faults_of_objects(data) == []
         assert faults_of_promises(data, load, promised, finally_, settled_images) == []
+        assert darkroom("audit", "--data", data)["agrees"]
+        assert darkroom("verify", "--data", data)["sound"]
 
 
 def search_all(client: httpx.Client) -> set[str]:
