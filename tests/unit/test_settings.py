@@ -31,11 +31,20 @@ def test_settings_come_from_the_environment_and_the_command_line_wins():
         ({"DARKROOM_ASSETS_URL": "assets"}, "DARKROOM_ASSETS_URL"),
         ({"DARKROOM_ALLOWED_ORIGINS": "https://a.example/path"}, "DARKROOM_ALLOWED_ORIGINS"),
         ({"DARKROOM_KEYS": "false", "DARKROOM_HOST": "0.0.0.0"}, "DARKROOM_HOST"),
+        ({"DARKROOM_PURGE_URL": "http://127.0.0.1/i/"}, "DARKROOM_PURGE_URL"),
+        ({"DARKROOM_PURGE_URL": "{path}"}, "DARKROOM_PURGE_URL"),
+        ({"DARKROOM_PURGE_COMMAND": "purge 'it"}, "DARKROOM_PURGE_COMMAND"),
+        ({"DARKROOM_PURGE_URL": "http://127.0.0.1{path}", "DARKROOM_PURGE_COMMAND": "purge"}, "DARKROOM_PURGE_COMMAND"),
     ],
 )
 def test_a_wrong_or_unknown_variable_stops_the_start_and_is_named(environment, named):
     with pytest.raises(BadConfiguration, match=named):
         settings.from_mapping(environment)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:6081{path}", "https://cache.example/purge/i/{id}/*?soft=1"])
+def test_an_edge_s_address_says_what_to_purge(url):
+    assert settings.from_mapping({"DARKROOM_PURGE_URL": url}).purge_url == url
 
 
 def test_what_the_client_reads_is_no_unknown_setting():

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from clock import Clock
 from darkroom.embedded.processor import OUR_SIDE, Pace, Processor
 from darkroom.errors import RenderFailed, StorageFull, Unavailable
-from darkroom.events import ImageDeleted, ObjectCreated
+from darkroom.events import PATIENT_ATTEMPTS, EdgePurge, ImageDeleted, ObjectCreated
 from darkroom.events.memory import MemoryQueue
 from darkroom.service import GAVE_UP, RENDER_TRIES
 from patience import eventually
@@ -222,6 +223,41 @@ def test_a_picture_that_breaks_the_decoding_process_is_tried_once_more_and_then_
     assert worker.given_up == [(event(), "the decoding process crashed")]
     assert worker.codes == ["render-failed"]
     assert queue.buried(1)[0].reason == "render-failed: the decoding process crashed"
+
+
+@pytest.mark.parametrize(
+    "patient", [ImageDeleted(image_id="x"), EdgePurge(image_id="x", names=("small.jpg",))], ids=["delete", "purge"]
+)
+def test_what_must_not_stay_public_is_tried_for_hours(queue: TroubledQueue, clock: Clock, patient: Event) -> None:
+    queue.publish(patient)
+    worker = Worker(failing(Unavailable("the edge does not answer")))
+    began = clock.now
+    with running(worker, queue):
+
+        def is_buried() -> bool:
+            clock.advance(301)
+            return queue.depth().buried == 1
+
+        eventually(is_buried, what="the burial")
+    assert worker.handled == [patient] * PATIENT_ATTEMPTS
+    assert clock.now - began > timedelta(hours=7)
+
+
+def test_chores_are_done_beside_the_events_until_the_end(queue: TroubledQueue) -> None:
+    done: list[str] = []
+
+    def chore(stopping: threading.Event) -> None:
+        done.append("begun")
+        stopping.wait(10)
+        done.append("ended")
+
+    processor = Processor(Worker(), queue, threads=1, attempts=ATTEMPTS, pace=QUICK, chores=(chore,))  # type: ignore[arg-type] # as a service
+    at_work = Running(processor)
+    queue.publish(event())
+    eventually(lambda: is_empty(queue) and done == ["begun"], what="the event beside the chore")
+    processor.stop()
+    at_work.wait(5)
+    assert done == ["begun", "ended"]
 
 
 def test_an_event_that_failed_once_and_then_worked_is_settled(queue: TroubledQueue, clock: Clock) -> None:
