@@ -460,9 +460,15 @@ def _grid(rows: int, columns: int, side: int, *, parts: list[int]) -> _Item:
     return b"grid", data, [_ispe(width, height)], parts
 
 
-def _overlay(width: int, height: int, part: int, count: int) -> _Item:
-    data = struct.pack(">BB4HII", 0, 1, 0, 0, 0, 65_535, width, height) + bytes(8 * count)
-    return b"iovl", data, [_ispe(width, height)], [part] * count
+def _overlay(parts: list[int]) -> _Item:
+    data = struct.pack(">BB4HII", 0, 1, 0, 0, 0, 65_535, 64, 64) + bytes(8 * len(parts))
+    return b"iovl", data, [_ispe(64, 64)], parts
+
+
+def _pictures_in_pictures(tile: _Item, depth: int) -> list[_Item]:
+    """Return pairs of pictures, either made of both of the next pair: twice as many tiles with every level."""
+    pairs = [_overlay([number + 2, number + 3]) for number in range(2, 2 * depth, 2) for _ in range(2)]
+    return [_overlay([2, 3]), *pairs, tile, tile]
 
 
 def avif_of_a_large_canvas(width: int = 60_000, height: int = 60_000) -> bytes:
@@ -496,12 +502,11 @@ def avif_of_a_large_grid() -> bytes:
 
 
 def avif_of_pictures_in_pictures() -> bytes:
-    """Eight pictures, each laid sixteen times over the next: 16 to the power of 8 tiles to decode."""
-    return _heif(b"avif", [*(_overlay(64, 64, number + 2, 16) for number in range(8)), _avif_tile(64)])
+    return _heif(b"avif", _pictures_in_pictures(_avif_tile(64), 30))
 
 
 def avif_that_is_itself() -> bytes:
-    return _heif(b"avif", [_overlay(64, 64, 2, 2), _overlay(64, 64, 1, 2)])
+    return _heif(b"avif", [_overlay([2]), _overlay([1])])
 
 
 def avif_exif() -> bytes:
@@ -527,7 +532,11 @@ def heic_with_little_data() -> bytes:
 
 
 def heic_of_pictures_in_pictures() -> bytes:
-    return _heif(b"heic", [*(_overlay(64, 64, number + 2, 16) for number in range(8)), _heic_tile(64)])
+    return _heif(b"heic", _pictures_in_pictures(_heic_tile(64), 30))
+
+
+def heic_that_is_itself() -> bytes:
+    return _heif(b"heic", [_overlay([2]), _overlay([1])])
 
 
 # ------------------------------------------------------------------ SVG
@@ -583,6 +592,7 @@ REFUSED: dict[Callable[[], bytes], str] = {
     heic_of_many_tiles: "unreadable-image",
     heic_of_a_large_grid: "too-many-pixels",
     heic_of_pictures_in_pictures: "unreadable-image",
+    heic_that_is_itself: "unreadable-image",
     svg_of_entities: "unsupported-format",
 }
 """Each bomb and the code it is refused by."""

@@ -27,7 +27,7 @@ def dimensions(original: BinaryIO) -> tuple[int, int]:
     if found is None:
         msg = "the bytes are no picture this service reads; send JPEG, PNG, WebP, GIF, TIFF, AVIF or HEIC"
         raise UnsupportedFormat(msg)
-    bounded = _BoundedReader(original)
+    bounded = BoundedReader(original)
     if found in {Format.AVIF, Format.HEIC}:
         width, height = _heif(bounded)
     elif found is Format.GIF:
@@ -40,8 +40,12 @@ def dimensions(original: BinaryIO) -> tuple[int, int]:
     return width, height
 
 
-class _BoundedReader:
-    """Lets a parser read and seek within reason, and then no more: ``ValueError``."""
+class TooMuchToRead(ValueError):
+    """A header that is made to keep its readers busy."""
+
+
+class BoundedReader:
+    """Lets a parser read and seek within reason, and then no more: ``TooMuchToRead``, a ``ValueError``."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -51,8 +55,7 @@ class _BoundedReader:
         self._reads += 1
         self._bytes += size
         if size < 0 or self._reads > _MOST_READS or self._bytes > _MOST_BYTES:
-            msg = "the header asks for more reading than any picture's"
-            raise ValueError(msg)
+            raise TooMuchToRead("the header asks for more reading than any picture's")
         return self._file.read(size)
 
     def seek(self, offset: int, whence: int = 0) -> int:
@@ -71,7 +74,7 @@ class _BoundedReader:
         return found
 
 
-def _gif(file: _BoundedReader) -> tuple[int, int]:
+def _gif(file: BoundedReader) -> tuple[int, int]:
     """Return the logical screen, or ``(-1, -1)``. Not by imagesize, which takes 65,535 for -1."""
     try:
         width, height = struct.unpack("<HH", file.read_at(6, 10))
@@ -80,7 +83,7 @@ def _gif(file: _BoundedReader) -> tuple[int, int]:
     return width, height
 
 
-def _heif(file: _BoundedReader) -> tuple[int, int]:
+def _heif(file: BoundedReader) -> tuple[int, int]:
     """Return the extent of the primary item (ISO/IEC 23008-12), or ``(-1, -1)``.
 
     Not by imagesize: its release 2.0.1 takes the rotation property for four bytes longer than it is, and so finds no
@@ -92,17 +95,17 @@ def _heif(file: _BoundedReader) -> tuple[int, int]:
         return -1, -1
 
 
-def _primary_extent(file: _BoundedReader) -> tuple[int, int]:
-    top = _boxes(file, 0, file.seek(0, 2))
+def _primary_extent(file: BoundedReader) -> tuple[int, int]:
+    top = boxes(file, 0, file.seek(0, 2))
     meta_start, meta_end = next((start, end) for kind, start, end in top if kind == b"meta")
-    meta = {kind: (start, end) for kind, start, end in _boxes(file, meta_start + 4, meta_end)}
+    meta = {kind: (start, end) for kind, start, end in boxes(file, meta_start + 4, meta_end)}
     pitm = file.read_at(*meta[b"pitm"])
     (primary,) = struct.unpack_from(">H" if pitm[0] == 0 else ">I", pitm, 4)
     properties: list[tuple[bytes, int, int]] = []
     indices: list[int] = []
-    for kind, start, end in _boxes(file, *meta[b"iprp"]):
+    for kind, start, end in boxes(file, *meta[b"iprp"]):
         if kind == b"ipco":
-            properties = list(_boxes(file, start, end))
+            properties = list(boxes(file, start, end))
         elif kind == b"ipma":
             indices += _associations(file.read_at(start, end), primary)
     owned = (properties[index - 1] for index in indices if index > 0)
@@ -111,7 +114,7 @@ def _primary_extent(file: _BoundedReader) -> tuple[int, int]:
     return width, height
 
 
-def _boxes(file: _BoundedReader, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+def boxes(file: BoundedReader, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """Yield kind, beginning and end of the payload of each box that lies between ``start`` and ``end``."""
     while start < end:
         size, kind = struct.unpack(">I4s", file.read_at(start, start + 8))

@@ -4,7 +4,8 @@ A decoder goes through whatever a file holds, and a file of a few kilobytes can 
 the whole picture, texts that inflate to gigabytes, a hundred thousand frames. No picture of a camera or an editor comes
 near these bounds. What makes no sense at all is left to the decoder, which refuses it.
 
-Sources: ITU-T T.81 (JPEG), PNG third edition, RFC 9649 (WebP), TIFF 6.0 and the BigTIFF design.
+Sources: ITU-T T.81 (JPEG), PNG third edition, RFC 9649 (WebP), TIFF 6.0 and the BigTIFF design, ISO/IEC 23008-12
+(HEIF).
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import re
 import struct
 import zlib
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING
 
 from darkroom.errors import Refused, TooLarge, TooManyPixels, UnreadableImage
 from darkroom.model import Format
-from darkroom.transform.headers import dimensions
+from darkroom.transform.headers import BoundedReader, TooMuchToRead, boxes, dimensions
 from darkroom.transform.plan import Size, check_limits
 from darkroom.transform.sniff import HEAD_BYTES, sniff
 
@@ -33,8 +35,15 @@ MOST_SCANS = 100
 """Of a JPEG, as libtiff has it too; encoders write 10 to 20."""
 MOST_PAGES = 1_000
 """Of a TIFF: whoever asks for the first page has the decoder count them all."""
+MOST_TILES = 1_000
+"""Pictures to decode for one HEIC or AVIF: 100 megapixels in the usual tiles of 512 by 512 are 381."""
 MOST_INFLATED = 16 * 1024 * 1024
 """Bytes that all compressed notes and profiles of one PNG have once inflated; large profiles have 3 MiB."""
+
+_TOO_MANY_PARTS = "the file has more parts than any camera or editor writes; save the picture anew"
+
+_DEEPEST = 4
+"""How often something may be put together from what was put together."""
 
 _PIECE = 64 * 1024
 """Inflated at a time: what stays in the processor's cache costs least."""
@@ -69,6 +78,8 @@ def check_before_decoding(content: bytes, limits: Limits) -> None:
             _check_webp(content, limits)
         case Format.TIFF:
             _check_tiff(content)
+        case Format.AVIF | Format.HEIC:
+            _check_heif(content)
 
 
 def _check_jpeg(content: bytes) -> None:
@@ -177,8 +188,7 @@ def _chunks(content: bytes, at: int, head: str, *, trailer: int) -> Iterator[tup
 
 def _check_parts(number: int) -> None:
     if number >= MOST_PARTS:
-        msg = f"the file has more than {MOST_PARTS} parts, which no camera or editor writes; save the picture anew"
-        raise UnreadableImage(msg)
+        raise UnreadableImage(_TOO_MANY_PARTS)
 
 
 def _check_tiff(content: bytes) -> None:
@@ -198,3 +208,41 @@ def _check_tiff(content: bytes) -> None:
             (at,) = struct.unpack_from(f"{order}{pointer_form}", content, at)
     except (struct.error, OverflowError):  # the decoder says what is wrong with it
         return
+
+
+def _check_heif(content: bytes) -> None:
+    try:
+        parts = _parts(BoundedReader(io.BytesIO(content)))
+    except TooMuchToRead:
+        raise UnreadableImage(_TOO_MANY_PARTS) from None
+    except (ValueError, LookupError, struct.error, StopIteration):  # the decoder says what is wrong with it
+        return
+
+    @cache
+    def tiles(item: int, depth: int) -> int:
+        """Count them as they are decoded: one that is laid in two places twice, one that is part of itself forever."""
+        if depth > _DEEPEST:
+            return MOST_TILES + 1
+        return sum(tiles(part, depth + 1) for part in parts[item]) if item in parts else 1
+
+    if any(tiles(item, 0) > MOST_TILES for item in parts):
+        msg = f"the picture is put together from more than {MOST_TILES} others; save it as one"
+        raise UnreadableImage(msg)
+
+
+def _parts(file: BoundedReader) -> dict[int, list[int]]:
+    """Return of each item that is made of others which they are."""
+    meta = next((start, end) for kind, start, end in boxes(file, 0, file.seek(0, 2)) if kind == b"meta")
+    found: dict[int, list[int]] = {}
+    for kind, start, end in boxes(file, meta[0] + 4, meta[1]):
+        if kind != b"iref":
+            continue
+        form = "H" if file.read_at(start, start + 1) == b"\0" else "I"
+        for relation, at, beyond in boxes(file, start + 4, end):
+            if relation == b"dimg":
+                body = file.read_at(at, beyond)
+                item, count = struct.unpack_from(f">{form}H", body)
+                found.setdefault(item, []).extend(
+                    struct.unpack_from(f">{count}{form}", body, struct.calcsize(f">{form}H"))
+                )
+    return found

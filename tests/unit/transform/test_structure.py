@@ -37,6 +37,8 @@ HONEST = {
     "gif": pictures.animated_gif(frames=5),
     "avif": pictures.avif(),
     "heic": pictures.heic(),
+    "heic of tiles": bombs.heic_grid(4, 5, 32),
+    "avif of tiles": bombs.avif_grid(20, 20, 64),
 }
 
 
@@ -124,3 +126,21 @@ def test_the_pages_of_a_tiff_are_bounded(made: Callable[[int], bytes]) -> None:
     check_before_decoding(made(MOST_PAGES), Limits())
     with pytest.raises(UnreadableImage, match="pages"):
         check_before_decoding(made(MOST_PAGES + 1), Limits())
+
+
+def test_the_tiles_of_a_heic_are_counted_as_often_as_they_are_decoded() -> None:
+    def nested(depth: int) -> bytes:
+        return bombs._heif(b"heic", bombs._pictures_in_pictures(bombs._heic_tile(32), depth))
+
+    check_before_decoding(nested(4), Limits())
+    with pytest.raises(UnreadableImage, match="put together"):
+        check_before_decoding(nested(5), Limits())
+    check_before_decoding(bombs.heic_grid(25, 40, 32, same=True), Limits())
+    with pytest.raises(UnreadableImage, match="put together"):
+        check_before_decoding(bombs.heic_grid(25, 41, 32, same=True), Limits())
+
+
+def test_a_heic_of_countless_boxes_is_refused() -> None:
+    meta = bombs._full(b"meta", bombs._box(b"free", b"") * 20_000)
+    with pytest.raises(UnreadableImage, match="parts"):
+        check_before_decoding(bombs._box(b"ftyp", b"heic" + bytes(4) + b"heic") + meta, Limits())
