@@ -157,7 +157,7 @@ def test_an_image_that_takes_too_long_fails_with_a_reason(tmp_path):
         noise = pictures.encode(pictures.photo(4000, 3000), "JPEG", quality=60)
         answer = client.post("/v1/images", content=noise)
         image = settled(client, answer.json()["id"])
-        assert (image["state"], image["error"]["code"]) == ("failed", "gave-up")
+        assert (image["state"], image["error"]["code"]) == ("failed", "render-failed")
         assert "longer than 1 seconds" in image["error"]["detail"]
         assert client.get(f"/i/{image['id']}/huge.png").headers["x-default-image"] == "failed"
         assert 'darkroom_queue_events{state="buried"} 1.0' in client.get("/metrics").text

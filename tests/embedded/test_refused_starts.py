@@ -139,6 +139,14 @@ def test_a_default_image_that_is_none(tmp_path, content, words):
     a_sentence(refusal(tmp_path, default_image="default.png"), "DARKROOM_DEFAULT_IMAGE", "default.png", *words)
 
 
+def test_a_default_image_that_takes_too_long(tmp_path):
+    recipes = '[variants.huge]\nwidth = 8000\nheight = 8000\nformats = ["avif", "webp", "png"]\n'
+    (tmp_path / "slow.toml").write_text(recipes)
+    (tmp_path / "default.jpg").write_bytes(pictures.encode(pictures.photo(4000, 3000), "JPEG", quality=60))
+    said = refusal(tmp_path, recipes="slow.toml", default_image="default.jpg", render_seconds="1")
+    a_sentence(said, "DARKROOM_DEFAULT_IMAGE", "default.jpg", "longer than 1 seconds")
+
+
 def test_two_services_that_are_started_at_once_on_one_folder(tmp_path):
     said = []
     with serving(tmp_path, workers="1"):

@@ -32,7 +32,7 @@ from darkroom.embedded.logs import start_logging
 from darkroom.embedded.metrics import serve_metrics
 from darkroom.embedded.processor import Pace, Processor
 from darkroom.embedded.sweeper import Sweeper
-from darkroom.errors import BadConfiguration, StorageFull
+from darkroom.errors import BadConfiguration, RenderFailed, StorageFull
 from darkroom.events.sqlite import SqliteQueue
 from darkroom.figures import queue_readings
 from darkroom.figures.prometheus import PrometheusFigures, empty
@@ -288,9 +288,20 @@ def processor(settings: Settings) -> Processor:
     parts = service(settings, jail)
     if settings.metrics_port:
         serve_metrics(settings.metrics_port, lambda: exposition(parts))
-    with _in_spite_of_a_full_disk():
-        shelve_defaults(parts.assets, jail, parts.recipes, settings.default_image)
+    _make_defaults(settings, parts, jail)
     chores = []
     if settings.sweep_seconds:
         chores.append(Sweeper(sweep(settings, parts), parts.figures, every_seconds=settings.sweep_seconds).run)
     return Processor(parts, parts.queue, threads=settings.processors, attempts=settings.attempts, chores=tuple(chores))
+
+
+def _make_defaults(settings: Settings, parts: Service, jail: JailedTransform) -> None:
+    try:
+        with _in_spite_of_a_full_disk():
+            shelve_defaults(parts.assets, jail, parts.recipes, settings.default_image)
+    except RenderFailed as error:
+        if settings.default_image is not None:
+            msg = f"DARKROOM_DEFAULT_IMAGE: {settings.default_image}: {error.detail}"
+            raise BadConfiguration(msg) from error
+        # The one that comes with the service is shown as it is, until a start on a less busy machine.
+        log.warning("default images not made", extra={"reason": error.detail})
