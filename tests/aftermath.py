@@ -70,7 +70,9 @@ def _of_one(data: Path, load: Load, memory: Memory, image: Image) -> Iterator[st
     if image.title not in memory.titles or image.focus not in memory.foci:
         yield f"{name} has title {image.title!r} and focus {image.focus}, not of {memory.titles} and {memory.foci}"
     if image.state is State.FAILED:
-        if image.error is None or not image.error.detail or image.error.code not in {memory.sample.code, "gave-up"}:
+        # A process that dies again and again over the same image ends it, too; without its bytes it was never promised.
+        codes = {memory.sample.code, "gave-up", "render-failed"} | (set() if memory.taken else {"original-missing"})
+        if image.error is None or not image.error.detail or image.error.code not in codes:
             yield f"{name} failed: {image.error}"
         return
     if image.state is not State.READY or image.facts is None:

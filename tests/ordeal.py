@@ -1,0 +1,180 @@
+"""A service at work that is killed again and again, and the proof afterwards that nothing was lost or left over.
+
+``python tests/ordeal.py --minutes 10`` does so for ten minutes and prints what came of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import random
+import secrets
+import sqlite3
+import sys
+import tempfile
+import time
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import aftermath
+from darkroom import settings as configuration
+from darkroom.audit import audit
+from darkroom.bucket.leftovers import FolderLeftovers
+from darkroom.embedded import wire
+from darkroom.sweep import Ages, Sweep
+from darkroom.verify import Verifier
+from mixedload import Load
+from outages import PARTS, Machine
+from patience import eventually
+from servers import clean_environment
+from studio import Studio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from darkroom.service import Service
+
+DRAIN_SECONDS = 120
+TURNS = 8
+"""More than an event is tried."""
+
+NOW, NEVER = timedelta(0), timedelta(days=36_500)
+AGES = Ages(patience=NOW, grace=NOW, failures=NEVER, tombstones=NEVER, leftovers=NOW)
+"""Nothing is on its way any more when the sweep comes, so nothing has to be given time."""
+
+
+class Ordeal:
+    """The service under one policy, people at work on it, and one who cuts it off."""
+
+    def __init__(self, folder: Path, *, policy: str, seed: str, people: int = 4) -> None:
+        studio = Studio(folder)
+        self.machine = Machine(folder, originals=policy, recipes=str(studio.recipes), log_level="warning")
+        self.load = Load(self.machine.url, studio, seed=seed, policy=policy, people=people)
+        self.chance = random.Random(seed)
+        self.kills = 0
+        self.parts = 0
+        self.load.start()
+
+    def live(self, seconds: float) -> None:
+        """Serve for so long, by chance losing one process on the way."""
+        self.machine.start()
+        self.load.open()
+        if self.chance.random() < 0.3:
+            before = self.chance.uniform(0, seconds)
+            time.sleep(before)
+            self.parts += self.machine.hurt(self.chance.choice(PARTS), self.chance)
+            seconds -= before
+        if self.machine.runs:
+            time.sleep(seconds)
+
+    def die(self) -> None:
+        """Lose every process at once; by chance much later is another start, by chance one that is cut off too."""
+        self.load.shut()
+        if self.machine.runs:
+            self.machine.cut_off()
+        self.kills += 1
+        if self.chance.random() < 0.5:
+            self.machine.let_time_pass()
+        if self.chance.random() < 0.1:
+            self.machine.start_and_cut_off(self.chance.uniform(0.05, 1.0))
+            self.kills += 1
+
+    def end(self) -> list[str]:
+        """Have everybody go home, all the work done that is left, sweep, and return what is wrong."""
+        try:
+            self.live(0.3)
+        finally:
+            self.load.stop()
+            self.machine.stop()
+        self.work_off()
+        self._sweep()
+        self.work_off()
+        return [*self.load.faults, *self._swept(), *aftermath.faults(self.machine.data, self.load)]
+
+    def work_off(self) -> None:
+        """Have all the work done that is left, however long it has to wait, and stop."""
+        for _ in range(TURNS):
+            self.machine.let_time_pass()
+            self.machine.start()
+            eventually(self._waits_only, seconds=DRAIN_SECONDS, what="the end of all work")
+            self.machine.stop()
+            if self._events() == 0:
+                return
+
+    def _waits_only(self) -> bool:
+        return self._events("WHERE receipt IS NOT NULL OR due <= unixepoch('subsec') * 1000000") == 0
+
+    def _events(self, which: str = "") -> int:
+        with closing(sqlite3.connect(self.machine.data / "queue.sqlite3")) as connection:
+            (count,) = connection.execute(f"SELECT count(*) FROM events {which}").fetchone()
+        return int(count)
+
+    def _sweep(self) -> None:
+        with self._service() as service:
+            self._broom(service).run()
+
+    def _swept(self) -> Iterator[str]:
+        """Say what a second sweep, the audit and the verification still find."""
+        with self._service() as service:
+            found: list[str] = []
+            self._broom(service).run(dry=True, tell=lambda finding, _: found.append(f"sweep: {finding}"))
+            defaults = wire.defaults(service)
+            audit(
+                service,
+                defaults=defaults.objects,
+                tell=lambda finding: found.append(f"audit: {finding}"),
+                pause=_no_pause,
+            )
+            Verifier(service, defaults).run(tell=lambda faulty, _: found.append(f"verify: {faulty}"))
+            yield from found
+
+    def _broom(self, service: Service) -> Sweep:
+        leftovers = FolderLeftovers(self.machine.data, ("uploads/put#*", "assets/put#*", "incoming/**/*"))
+        return Sweep(service, AGES, defaults=wire.defaults(service).objects, leftovers=leftovers)
+
+    @contextmanager
+    def _service(self) -> Iterator[Service]:
+        settings = configuration.from_mapping(clean_environment(data=str(self.machine.data), **self.machine.settings))
+        service = wire.service(settings)
+        try:
+            yield service
+        finally:
+            wire.close(service)
+
+    def summary(self) -> str:
+        """Return what happened, in figures."""
+        counted = ", ".join(f"{what} {number}" for what, number in sorted(self.load.tally.items()))
+        return f"{self.kills} kills of everything, {self.parts} of one process; {counted}"
+
+
+def _no_pause(_seconds: float) -> None:
+    """Nothing is on its way."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--policy", choices=("delete", "keep", "archive"), default="delete")
+    parser.add_argument("--seed", default=secrets.token_hex(4))
+    given = parser.parse_args()
+    say(f"seed {given.seed}, originals {given.policy}, {platform.platform()}, Python {platform.python_version()}")
+    with tempfile.TemporaryDirectory() as folder:
+        ordeal = Ordeal(Path(folder), policy=given.policy, seed=given.seed)
+        until = time.monotonic() + 60 * given.minutes
+        while time.monotonic() < until:
+            ordeal.live(ordeal.chance.uniform(0.1, 2))
+            ordeal.die()
+        faults = ordeal.end()
+        say(ordeal.summary())
+        say("\n".join(faults))
+    return bool(faults)
+
+
+def say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201  # what a person at the terminal waits for
+
+
+if __name__ == "__main__":
+    sys.exit(main())
