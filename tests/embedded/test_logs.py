@@ -4,6 +4,7 @@ import json
 import re
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ import processes
 from patience import eventually, ready, settled
 from servers import free_port, serving
 
+DOCUMENTATION = Path(__file__).parent.parent.parent / "docs" / "operations.md"
 GREETING = 2
 """Lines for a person, on standard output, before anything else happens."""
 
@@ -117,6 +119,17 @@ def test_a_deleted_image_is_written_down(logged, admin):
     admin.delete(f"/v1/images/{image['id']}")
     (line,) = eventually(lambda: written(logged, "image deleted", image=image["id"]), what="the line")
     assert line["owner"] == "local"
+
+
+def test_the_lines_that_are_documented_are_like_those_that_are_written(logged, admin):
+    image = ready(admin, pictures.jpeg(300, 200))
+    eventually(lambda: written(logged, "image ready", image=image["id"]), what="the line")
+    documented = [json.loads(line) for line in DOCUMENTATION.read_text().splitlines() if line.startswith('{"time"')]
+    assert {"request", "image ready", "image failed"} <= {example["event"] for example in documented}
+    for event in ("request", "image ready"):
+        (example,) = [line for line in documented if line["event"] == event]
+        real = written(logged, event)[-1]
+        assert list(real) == list(example), event
 
 
 def test_deliveries_are_counted_and_not_listed(logged, admin, figures_url):
