@@ -214,7 +214,7 @@ def test_a_server_that_is_restarted_meanwhile_is_waited_for(start, picture, tmp_
     for number in range(8):
         (folder / f"{number}.jpg").write_bytes(picture(400, 300))
     with serving(tmp_path, workers="1") as first:
-        process = start("put", folder, "--json", url=first.url)
+        process = start("put", folder, "--json", url=first.url, bufsize=0)  # a buffer would keep lines from the rest
         assert b"ready" in process.stdout.readline()
     with serving(tmp_path, workers="1", port=urlsplit(first.url).port):
         out, err = process.communicate(timeout=60)
