@@ -155,7 +155,7 @@ def is_finished(data: Path) -> bool:
     return True
 
 
-@pytest.mark.parametrize("policy", [OriginalPolicy.KEEP, OriginalPolicy.DELETE])
+@pytest.mark.parametrize("policy", [OriginalPolicy.DELETE, pytest.param(OriginalPolicy.KEEP, marks=pytest.mark.soak)])
 def test_whatever_people_do_meanwhile(tmp_path: Path, policy: OriginalPolicy) -> None:
     studio = Studio(tmp_path)
     serve = partial(serving, originals=policy.value, recipes=str(studio.recipes), log_level="warning")
