@@ -91,7 +91,7 @@ def test_told_to_stop_it_ends_soon_and_completely(tmp_path, tell):
         tell(served)
         assert has_stopped(served) == 0
         gone(family, seconds=2)
-        # A worker that is signalled before its parent ends "unexpectedly"; the HTTP server says so, and it is no matter.
+        # A worker that is signalled before its parent ends "unexpectedly", as the HTTP server says; it is no matter.
         ours = [line for line in served.said.read_text().splitlines() if '"name": "_granian"' not in line]
         assert not [line for line in ours if '"level": "error"' in line]
 
