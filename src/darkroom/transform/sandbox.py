@@ -119,12 +119,17 @@ def separate() -> bool:
 
     A process with one thread only may do so. Without root it needs a user namespace, which some systems forbid.
     """
-    flags = _CLONE_NEWNET | _CLONE_NEWIPC
     try:
-        _call("unshare", flags if os.geteuid() == 0 else flags | _CLONE_NEWUSER)
+        move_to_namespaces()
     except OSError:
         return False
     return True
+
+
+def move_to_namespaces() -> None:
+    """As ``separate``, but raises ``OSError`` where that is not possible."""
+    flags = _CLONE_NEWNET | _CLONE_NEWIPC
+    _call("unshare", flags if os.geteuid() == 0 else flags | _CLONE_NEWUSER)
 
 
 def enter(bounds: Bounds, *, separated: bool, parent: int) -> tuple[str, ...]:
@@ -205,7 +210,7 @@ def forbid_new_privileges() -> None:
 
 def shut_files() -> None:
     """Apply a Landlock ruleset that handles everything and allows nothing."""
-    version = _call("syscall", _LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_CREATE_RULESET_VERSION)
+    version = landlock_version()
     files = _LANDLOCK_FILES[min(version, max(_LANDLOCK_FILES))]
     rules = struct.pack("=Q", files)
     if version >= 4:
@@ -217,6 +222,11 @@ def shut_files() -> None:
         _call("syscall", _LANDLOCK_RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)
+
+
+def landlock_version() -> int:
+    """Return how much the kernel's Landlock knows: TCP ports from 4 on, signals and local sockets from 6 on."""
+    return _call("syscall", _LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_CREATE_RULESET_VERSION)
 
 
 def shut_system_calls() -> None:

@@ -85,6 +85,17 @@ class InlineTransform:
         """As the port says; nothing was started."""
 
 
+def library_versions() -> dict[str, str]:
+    """Return what libraries tell of themselves: libvips, and what decodes HEIC."""
+    told = pi_heif.libheif_info()
+    decoder = told["decoders"].get("libde265", "")  # "libde265 HEVC decoder, version 1.1.0"
+    return {
+        "libvips": ".".join(str(pyvips.version(part)) for part in range(3)),
+        "libheif for HEIC": told["libheif"],
+        "libde265": decoder.rpartition(" ")[2],
+    }
+
+
 def render(original: BinaryIO, order: Order) -> Rendered:
     """Make everything that ``order`` asks for, as the port says.
 
