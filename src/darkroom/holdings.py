@@ -15,13 +15,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from darkroom import names
-from darkroom.catalog import GET_MANY_MAX
 from darkroom.model import Original, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from darkroom.catalog import Catalog
     from darkroom.model import Image
 
 Object = TypeVar("Object")
@@ -97,14 +95,9 @@ def of(image: Image) -> Iterator[Holding]:
             presence=Presence.CERTAIN if one.checksum else Presence.POSSIBLE,
             digest=base64.urlsafe_b64decode(f"{one.checksum}==") if one.checksum else b"",
         )
-
-
-def images(catalog: Catalog, *, state: State | None = None) -> Iterator[Image]:
-    """Yield all images and tombstones, or the images in one state, in the order of their ids."""
-    after = ""
-    while page := catalog.walk(after, GET_MANY_MAX, state=state):
-        yield from page
-        after = page[-1].id
+    if not image.objects:  # of before there were ledgers
+        for variant in image.variants:
+            yield Holding(place=Place.ASSETS, keys=(variant.key,), presence=Presence.CERTAIN)
 
 
 def belongs(image_id: str, place: Place, key: str) -> bool:

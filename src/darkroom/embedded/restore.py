@@ -24,6 +24,7 @@ from darkroom.errors import NotFound, Refused
 from darkroom.events import ObjectCreated
 from darkroom.holdings import Place
 from darkroom.model import State
+from darkroom.sweep import every_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -235,7 +236,7 @@ def _ask_for_unfinished(layout: Layout) -> None:
     stores = wire.stores(layout)
     try:
         for state in (State.AWAITING, State.PROCESSING):
-            for image in holdings.images(stores.catalog, state=state):
+            for image in every_image(stores.catalog, state):
                 for key in (names.original_key(image.id), names.archive_key(image.id)):
                     with suppress(NotFound):
                         found = stores.uploads.stat(key)
