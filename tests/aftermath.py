@@ -34,6 +34,20 @@ def faults(data: Path, load: Load) -> list[str]:
     ]
 
 
+def unfinished(data: Path, load: Load) -> list[str]:
+    """Return a sentence for everything that events alone, without any sweep, should have ended and did not."""
+    doubtful = {memory.filename for memory in load.all() if memory.doubtful or not memory.taken}
+    left = []
+    for image in everything(data):
+        if image.state in {State.AWAITING, State.PROCESSING} and image.filename not in doubtful:
+            left.append(f"{image.filename} ({image.id}) is {image.state} for ever, unless somebody sweeps")
+        keys = [*ledger.keys(image), names.original_key(image.id), names.archive_key(image.id)]
+        there = [key for key in keys for bucket in ("uploads", "assets") if (data / bucket / key).exists()]
+        if image.state is State.DELETED and there:
+            left.append(f"{image.id} is deleted, and there is {there} for ever, unless somebody sweeps")
+    return left
+
+
 def everything(data: Path) -> list[Image]:
     """Return every image of the catalog, tombstones too."""
     catalog = SqliteCatalog(data / "catalog.sqlite3")

@@ -9,6 +9,7 @@ import random
 import threading
 import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ import httpx
 import studio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Literal
 
     from studio import Focus, Look, Sample, Studio
@@ -43,11 +44,22 @@ class Memory:
     titles: set[str | None] = field(default_factory=lambda: {None})
     foci: set[Focus] = field(default_factory=lambda: {None})
     foci_ever: set[Focus] = field(default_factory=lambda: {None})
+    doubtful: bool = False
+    """Whether something that renders anew was asked without an answer: only a sweep may end what that began."""
     renditions: int = 0
     """How often it was asked to be made anew from what was made of it."""
     was_ready: bool = False
     settled: bool = False
     removal: Literal["none", "asked", "promised"] = "none"
+
+    @contextmanager
+    def in_doubt(self) -> Iterator[None]:
+        """Ask for something; when there is no answer, nobody knows how far it came."""
+        try:
+            yield
+        except httpx.TransportError:
+            self.doubtful = True
+            raise
 
 
 class Load:
@@ -269,7 +281,9 @@ class _Person:
         memory.foci.add(focus)
         memory.foci_ever.add(focus)
         memory.settled = False
-        if self._expect(self._client.patch(f"/v1/images/{memory.id}", json={"focus": focus}), {200}):
+        with memory.in_doubt():
+            answer = self._client.patch(f"/v1/images/{memory.id}", json={"focus": focus})
+        if self._expect(answer, {200}):
             memory.foci = {focus}
             self._load.count("focus changed")
 
@@ -282,7 +296,8 @@ class _Person:
         if self._load.policy == "delete":
             parameters = {"from": "rendition"}
             memory.renditions += 1
-        answer = self._client.post(f"/v1/images/{memory.id}/reprocess", params=parameters)
+        with memory.in_doubt():
+            answer = self._client.post(f"/v1/images/{memory.id}/reprocess", params=parameters)
         # 404: the event of a ticket's upload has not been worked on; 409: failed without an original or rendition;
         # 412: the processor wrote in between.
         if self._expect(answer, {202, 404, 409, 412}):

@@ -89,9 +89,10 @@ class Ordeal:
             self.load.stop()
             self.machine.stop()
         self.work_off()
+        unfinished = aftermath.unfinished(self.machine.data, self.load)
         self._sweep()
         self.work_off()
-        return [*self.load.faults, *self._swept(), *aftermath.faults(self.machine.data, self.load)]
+        return [*self.load.faults, *unfinished, *self._swept(), *aftermath.faults(self.machine.data, self.load)]
 
     def work_off(self) -> None:
         """Have all the work done that is left, however long it has to wait, and stop."""

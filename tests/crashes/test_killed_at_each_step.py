@@ -54,6 +54,7 @@ def remembered(promised: dict[str, Any]) -> Memory:
     sample = next(sample for sample in studio.SAMPLES if sample.name == promised["sample"])
     memory = Memory(promised["filename"], sample, promised["key"], id=promised["id"], taken=promised["taken"])
     memory.renditions = promised["renditions"]
+    memory.doubtful = promised["step"] == Step.REPROCESS_WRITTEN
     if promised["removal"] == "asked" and promised["step"] != Step.ERASURE_PROMISED:
         memory.removal = "promised"
     if promised["focus"] is not None:
