@@ -44,8 +44,6 @@ lint: $(DEV) ## check style
 
 type: $(DEV) ## check types
 	$(BIN)/mypy
-	@# What a test is given is said by the fixture of that name; what it does with it is checked all the same.
-	$(BIN)/mypy --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls tests
 
 docs: $(RUN) ## write the generated pages of docs/
 	$(BIN)/python -c "from darkroom.settings import table; print(table(), end='')" > docs/settings.md

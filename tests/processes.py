@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +67,7 @@ class Service:
     zygote: Process
     jailed: list[Process]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Process]:
         return iter([self.main, self.processor, *self.http_workers, self.zygote, *self.jailed])
 
 

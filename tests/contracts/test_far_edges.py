@@ -223,6 +223,6 @@ def test_a_purge_is_obeyed_here_at_once_and_promised_to_the_edge(tmp_path: Path)
     log, queue = PurgeLog(tmp_path / "purges"), MemoryQueue(Clock())
     reader = log.reader()
     QueuedPurges(log, queue).purge(ID, NAMES)
-    assert reader.read() == {ID}
+    assert reader.read() == frozenset({ID})
     reader.close()
     assert [lease.event for lease in queue.lease(10, 30)] == [EdgePurge(image_id=ID, names=NAMES)]
