@@ -13,6 +13,7 @@ import pytest
 
 import pictures
 import processes
+from darkroom.embedded.serve import RESTART_SECONDS
 from darkroom.model import State
 from patience import eventually, ready, settled
 from servers import command, free_port, refusal, serving
@@ -21,6 +22,8 @@ STOP_SECONDS = 10
 NOTICE_SECONDS = 6
 """Within which no process of a service that was killed is left."""
 HEAL_SECONDS = 5
+GREETING = 2
+"""Lines that are for a person and no log."""
 
 PHOTO = pictures.encode(pictures.photo(1600, 1200), "JPEG", quality=85)
 
@@ -129,17 +132,19 @@ def test_told_to_stop_while_it_starts(tmp_path):
         gone(family)
 
 
-def test_requests_in_hand_are_answered_and_idle_connections_hold_nothing_up(tmp_path):
+@pytest.mark.parametrize("tell", [terminate, press_control_c, terminate_every_process])
+def test_requests_in_hand_are_answered_and_idle_connections_hold_nothing_up(tmp_path, tell):
     with serving(tmp_path, workers="1") as served, client_of(served) as idle:
         assert idle.get("/healthz").status_code == 200
         with raw_upload(served) as (send, receive):
             send(PHOTO[:1000])
             time.sleep(0.2)
-            terminate(served)
-            time.sleep(0.5)
+            tell(served)
+            time.sleep(2 * RESTART_SECONDS)
             send(PHOTO[1000:])
             assert receive().startswith(b"HTTP/1.1 202 ")
         assert has_stopped(served) == 0
+        assert '"level": "error"' not in served.said.read_text(), "something was started again"
 
 
 def test_an_upload_that_never_ends_holds_nothing_up_for_long(tmp_path):
@@ -184,12 +189,13 @@ def test_work_in_hand_is_done_before_the_end_or_after_the_next_start(tmp_path):
     all_become_ready(tmp_path, ids)
 
 
-def test_work_that_cannot_be_finished_in_time_is_handed_back(tmp_path):
+@pytest.mark.parametrize("tell", [terminate, press_control_c])
+def test_work_that_cannot_be_finished_in_time_is_handed_back(tmp_path, tell):
     with serving(tmp_path, workers="1", render_workers="1") as served, client_of(served) as client:
         running(served).jailed[0].kill(signal.SIGSTOP)
         ids = [post(client), post(client)]
         eventually(lambda: 'state="leased"} 1.0' in client.get("/metrics").text, what="the work beginning")
-        terminate(served)
+        tell(served)
         assert has_stopped(served) == 0
         assert "lease handed back" in served.said.read_text()
     all_become_ready(tmp_path, ids)
