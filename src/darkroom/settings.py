@@ -241,6 +241,12 @@ def from_mapping(environment: Mapping[str, str], **overrides: object) -> Setting
         raise BadConfiguration(_sentence(error)) from error
 
 
+def given() -> tuple[str, ...]:
+    """Return the names of the settings that the environment has a value for."""
+    variables = (name for name, value in os.environ.items() if value and name.startswith(PREFIX))
+    return tuple(sorted(name for name in variables if name not in CLIENT_VARIABLES))
+
+
 def hand_over(settings: Settings) -> None:
     """Write the settings into this process's environment, so that the processes it starts ``load`` the same ones."""
     os.environ.update(environment_of(settings))

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from darkroom.errors import StorageFull, Unavailable
 
@@ -23,6 +23,38 @@ MAPPED_BYTES = 2 * 1024**3
 """How much of a file is read through a mapping, which all connections share, rather than through a cache of each."""
 COPIED_PAGES = 1000
 """How much of a file is copied in one step."""
+
+
+_LEAST = (3, 38)
+"""The first with all that the SQL of the adapters asks for: JSON, RETURNING."""
+
+
+class Engine(NamedTuple):
+    """What SQLite is here. ``least`` is the oldest version that will do."""
+
+    version: str
+    least: str
+    options: tuple[str, ...]
+    is_new_enough: bool
+    is_threadsafe: bool
+    may_lose_writes: bool
+    """It has the fault that sqlite.org/wal.html calls the WAL-reset bug."""
+
+
+def engine() -> Engine:
+    """Return what SQLite is here."""
+    version = sqlite3.sqlite_version_info
+    with closing(sqlite3.connect(":memory:")) as connection:
+        options = tuple(row[0] for row in connection.execute("PRAGMA compile_options"))
+    mended = version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+    return Engine(
+        version=sqlite3.sqlite_version,
+        least=".".join(map(str, _LEAST)),
+        options=options,
+        is_new_enough=version >= _LEAST,
+        is_threadsafe="THREADSAFE=0" not in options,
+        may_lose_writes=not mended,
+    )
 
 
 class Database:

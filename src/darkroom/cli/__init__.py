@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from darkroom.cli import backup, failed, get, images, keys, maintenance, put, search, serve, usage
+from darkroom.cli import backup, doctor, failed, get, images, keys, maintenance, put, search, serve, usage
 
 
 def command_line() -> typer.Typer:
@@ -39,6 +39,7 @@ def command_line() -> typer.Typer:
     app.command(name="sweep")(maintenance.sweep)
     app.command(name="audit")(maintenance.audit)
     app.command(name="verify")(maintenance.verify)
+    app.command(name="doctor")(doctor.doctor)
     app.add_typer(failed.app, name="failed")
     app.add_typer(keys.app, name="keys")
     return app

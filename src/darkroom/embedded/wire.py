@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import shlex
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,17 +42,21 @@ from darkroom.http.delivery import DeliveryApp
 from darkroom.http.reception import Reception
 from darkroom.names import UPLOAD_PREFIX
 from darkroom.service import Rules, Service, utc_now
-from darkroom.sqlite import copy, data_format
+from darkroom.sqlite import Database, Engine, copy, data_format, engine
 from darkroom.sweep import Ages, Sweep
-from darkroom.transform import Elsewhere, Limits
+from darkroom.transform import Elsewhere, Limits, Order
 from darkroom.transform.headers import dimensions
 from darkroom.transform.jail import Allowance, JailedTransform
+from darkroom.transform.libraries import Library, libraries
+from darkroom.transform.obstacles import obstacles
 from darkroom.transform.recipes import load_recipes
+from darkroom.transform.sandbox import LAYERS, landlock_version
 from darkroom.uploads.signed import SignedTickets
 from darkroom.verify import Defaults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from starlette.types import ASGIApp
 
@@ -266,6 +271,58 @@ def application(settings: Settings, parts: Service, keys: Access) -> ASGIApp:
     return DeliveryApp(delivery, front(api, {UPLOAD_PREFIX: door}, options, parts.figures))
 
 
+def native_libraries() -> tuple[Library, ...]:
+    """Return the libraries that are shown strangers' bytes, and how old they are."""
+    return libraries()
+
+
+def database_engine() -> Engine:
+    """Return what SQLite is here."""
+    return engine()
+
+
+def try_database(path: Path) -> None:
+    """Make a database and write to it as all others are. Raises ``Unavailable``, ``StorageFull``."""
+    database = Database(path, "CREATE TABLE trials (number INTEGER)", version=1)
+    with database.write() as connection:
+        connection.execute("INSERT INTO trials VALUES (1)")
+    database.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JailTrial:
+    """The layers there are and what each takes away, those that hold here, why others do not, and how long it took."""
+
+    layers: Mapping[str, str]
+    active: tuple[str, ...]
+    obstacles: Mapping[str, str]
+    landlock: int | None
+    """How much the kernel's Landlock knows: TCP ports from 4 on, signals and local sockets from 6 on."""
+    seconds: float
+
+
+def try_jail(settings: Settings) -> JailTrial:
+    """Have a picture rendered in a jail of one process. Raises ``BadConfiguration``, ``Unavailable``, ``Refused``."""
+    jail = JailedTransform(1, allowance=_allowance(settings))
+    try:
+        began = time.perf_counter()
+        with tempfile.TemporaryFile() as original:
+            original.write(packaged().body)
+            original.flush()
+            jail.render(original, Order(recipes=load_recipes(None)))
+        seconds = time.perf_counter() - began
+        active = jail.active_layers()
+        return JailTrial(
+            layers=LAYERS,
+            active=active,
+            obstacles=obstacles(),
+            landlock=landlock_version() if "landlock" in active else None,
+            seconds=seconds,
+        )
+    finally:
+        jail.close()
+
+
 def exposition(parts: Service) -> tuple[bytes, str]:
     """Return body and content type of ``/metrics``, summed over all processes."""
     assert isinstance(parts.figures, PrometheusFigures)
@@ -275,14 +332,7 @@ def exposition(parts: Service) -> tuple[bytes, str]:
 def processor(settings: Settings) -> Processor:
     """Return what works on events, its jail started. Raises ``BadConfiguration`` when the jail is not as asked."""
     jail = JailedTransform(
-        settings.processors,
-        allowance=Allowance(
-            seconds=settings.render_seconds,
-            cpu_seconds=int(2 * settings.render_seconds),
-            memory_bytes=settings.render_memory_bytes,
-            images=settings.render_recycle,
-        ),
-        required=frozenset(settings.jail_layers),
+        settings.processors, allowance=_allowance(settings), required=frozenset(settings.jail_layers)
     )
     log.info("jail", extra={"layers": list(jail.active_layers()), "workers": settings.processors})
     parts = service(settings, jail)
@@ -293,6 +343,15 @@ def processor(settings: Settings) -> Processor:
     if settings.sweep_seconds:
         chores.append(Sweeper(sweep(settings, parts), parts.figures, every_seconds=settings.sweep_seconds).run)
     return Processor(parts, parts.queue, threads=settings.processors, attempts=settings.attempts, chores=tuple(chores))
+
+
+def _allowance(settings: Settings) -> Allowance:
+    return Allowance(
+        seconds=settings.render_seconds,
+        cpu_seconds=int(2 * settings.render_seconds),
+        memory_bytes=settings.render_memory_bytes,
+        images=settings.render_recycle,
+    )
 
 
 def _make_defaults(settings: Settings, parts: Service, jail: JailedTransform) -> None:
