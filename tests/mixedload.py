@@ -139,13 +139,13 @@ class _Person:
 
     def live(self) -> None:
         things: dict[Callable[[], None], int] = {
-            self._post: 30,
-            self._open_ticket: 20,
+            self._post: 40,
+            self._open_ticket: 25,
             self._look: 15,
-            self._change_title: 10,
-            self._change_focus: 8,
-            self._reprocess: 8,
-            self._delete: 6,
+            self._change_title: 8,
+            self._change_focus: 3,
+            self._reprocess: 3,
+            self._delete: 4,
             self._view: 30,
             self._search: 6,
             self._fetch_original: 4,
