@@ -25,7 +25,8 @@ PORTS = {
     "darkroom.edge.negotiation",
 }
 CORE = {
-    *(f"darkroom.{name}" for name in ("service", "settings", "holdings", "sweep", "audit", "verify", "failures")),
+    *(f"darkroom.{name}" for name in ("service", "settings", "sweep", "audit", "verify", "failures")),
+    *(f"darkroom.{name}" for name in ("holdings", "transfer", "trust")),
 }
 ADAPTER_FOLDERS = ("bucket", "uploads", "events", "transform", "access", "catalog", "edge", "figures", "client")
 FACE_FOLDERS = ("http", "web")

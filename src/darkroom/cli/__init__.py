@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from darkroom.cli import backup, doctor, failed, get, images, keys, maintenance, put, search, serve, usage
+from darkroom.cli import backup, doctor, failed, get, images, keys, maintenance, put, search, serve, transfer, usage
 
 
 def command_line() -> typer.Typer:
@@ -36,6 +36,8 @@ def command_line() -> typer.Typer:
     app.command(name="usage")(usage.usage)
     app.command(name="backup")(backup.backup)
     app.command(name="restore")(backup.restore)
+    app.command(name="export")(transfer.export_library)
+    app.command(name="import")(transfer.import_library)
     app.command(name="sweep")(maintenance.sweep)
     app.command(name="audit")(maintenance.audit)
     app.command(name="verify")(maintenance.verify)

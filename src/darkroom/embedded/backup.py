@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from darkroom import __version__, holdings
 from darkroom.embedded.layout import Layout
-from darkroom.embedded.snapshot import Entry, Kept, Manifest
+from darkroom.embedded.snapshot import Entry, Kept, Manifest, is_link
 from darkroom.embedded.vault import Vault
 from darkroom.embedded.wire import copy_databases, stores
 from darkroom.errors import NotFound, Refused, Unavailable
@@ -71,7 +71,7 @@ def back_up(
     if not layout.catalog.is_file():
         msg = f"{layout.root} is no data folder: there is no {layout.catalog.name} in it"
         raise Refused(msg)
-    _refuse_within(folder, layout)
+    layout.refuse_within(folder)
     vault = Vault(folder, write=True)
     try:
         manifest = _Backup(layout, vault, clock, told).run()
@@ -80,14 +80,6 @@ def back_up(
     finally:
         vault.close()
     return manifest
-
-
-def _refuse_within(folder: Path, layout: Layout) -> None:
-    real = folder.resolve()
-    for kept in (layout.root, layout.uploads, layout.assets):
-        if real.is_relative_to(kept.resolve()):
-            msg = f"{folder} lies within the data folder {layout.root}; put backups elsewhere, best on another disk"
-            raise Refused(msg)
 
 
 class _Backup:
@@ -198,7 +190,7 @@ class _Backup:
     def _keep(self, holding: Holding, known: Mapping[str, Kept]) -> Kept | None:
         bucket, root = self._bucket(holding.place)
         for key in holding.keys:
-            if _is_link(root, key):
+            if is_link(root, key):
                 continue
             try:
                 found, file = bucket.open(key)
@@ -230,7 +222,7 @@ class _Backup:
     def _sentence(self, holding: Holding, what: str) -> str:
         bucket, root = self._bucket(holding.place)
         key = holding.keys[0]
-        if _is_link(root, key):
+        if is_link(root, key):
             what = "is a link or no file, and is not followed"
         else:
             try:
@@ -259,17 +251,3 @@ class _Source:
 
 def _is_lost(holding: Holding) -> bool:
     return holding.presence is Presence.CERTAIN
-
-
-def _is_link(root: Path, key: str) -> bool:
-    """Tell whether what lies there, or a folder on the way to it, is a link, or no file: neither is ever opened."""
-    path = root
-    *folders, name = key.split("/")
-    try:
-        for folder in folders:
-            path /= folder
-            if not stat.S_ISDIR(path.lstat().st_mode):
-                return True
-        return not stat.S_ISREG((path / name).lstat().st_mode)
-    except FileNotFoundError:
-        return False

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from darkroom.errors import BadConfiguration
+from darkroom.errors import BadConfiguration, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,6 +129,14 @@ class Layout:
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
             return descriptor
+
+    def refuse_within(self, path: Path) -> None:
+        """Raise ``Refused`` when ``path`` lies within the data folder, or where a link puts one of its buckets."""
+        real = path.resolve()
+        for kept in (self.root, self.uploads, self.assets):
+            if real.is_relative_to(kept.resolve()):
+                msg = f"{path} lies within the data folder {self.root}; put copies elsewhere, best on another disk"
+                raise Refused(msg)
 
     def secret(self, name: str) -> bytes:
         """Return the secret called ``name``, made from the system's secure source when it is first asked for.

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -220,6 +221,20 @@ def sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def is_link(root: Path, key: str) -> bool:
+    """Tell whether what lies there, or a folder on the way to it, is a link, or no file: neither is ever opened."""
+    path = root
+    *folders, name = key.split("/")
+    try:
+        for folder in folders:
+            path /= folder
+            if not stat.S_ISDIR(path.lstat().st_mode):
+                return True
+        return not stat.S_ISREG((path / name).lstat().st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _compare(claimed: str, found: str) -> None:

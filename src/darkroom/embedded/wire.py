@@ -44,6 +44,7 @@ from darkroom.names import UPLOAD_PREFIX
 from darkroom.service import Rules, Service, utc_now
 from darkroom.sqlite import Database, Engine, copy, data_format, engine
 from darkroom.sweep import Ages, Sweep
+from darkroom.transfer import Collection
 from darkroom.transform import Elsewhere, Limits, Order
 from darkroom.transform.headers import dimensions
 from darkroom.transform.jail import Allowance, JailedTransform
@@ -199,6 +200,17 @@ def stores(layout: Layout) -> Stores:
         uploads=ObjectBucket.folder(layout.uploads),
         assets=ObjectBucket.folder(layout.assets),
         queue=SqliteQueue(layout.queue, utc_now),
+    )
+
+
+def collection(parts: Service, layout: Layout) -> Collection:
+    """Return what exports are made of and imports brought into."""
+    return Collection(
+        catalog=parts.catalog,
+        uploads=ObjectBucket.folder(layout.uploads),
+        assets=parts.assets,
+        queue=parts.queue,
+        purges=parts.purges,
     )
 
 

@@ -1,0 +1,96 @@
+"""``darkroom export`` and ``darkroom import``."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from darkroom.cli.connect import Json, complain
+from darkroom.cli.here import Data, explained
+from darkroom.cli.output import counted, print_json, shown, size
+from darkroom.transfer import OnConflict
+
+if TYPE_CHECKING:
+    from darkroom.transfer import Extent, Outcome
+
+_SHOWN = 20
+"""How many objects that are lost are named."""
+
+
+def export_library(
+    target: Annotated[
+        Path, typer.Argument(metavar="TARGET", help="A new file, - for standard output; with --images a new folder.")
+    ],
+    *,
+    data: Data = None,
+    images: Annotated[
+        bool, typer.Option("--images", help="Export originals and variants too, beside the lines.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    json: Json = False,
+) -> None:
+    """Write down all images as JSON Lines, with or without their files, also while the service runs."""
+    from darkroom import settings  # noqa: PLC0415 # pydantic takes 0.1 s, which other commands need not pay
+    from darkroom.cli.progress import Meter  # noqa: PLC0415 # rich takes 0.1 s
+    from darkroom.embedded import transfers  # noqa: PLC0415 # brings in the whole service
+
+    with explained(), Meter() as meter:
+        extent = transfers.export(
+            settings.load(data=data),
+            target,
+            with_objects=images,
+            force=force,
+            told=lambda so_far: meter.show(so_far.images, so_far.objects, so_far.bytes),
+        )
+    if json:
+        if target != transfers.STANDARD:
+            print_json({"images": extent.images, "objects": extent.objects, "bytes": extent.bytes, "lost": extent.lost})
+    else:
+        typer.echo(f"exported {_extent(extent, with_objects=images)}", err=target == transfers.STANDARD)
+    if extent.lost:
+        for sentence in extent.lost[:_SHOWN]:
+            complain(shown(sentence))
+        complain(f"missing or damaged in the service itself, while the rest is exported: {len(extent.lost)}")
+        raise typer.Exit(1)
+
+
+def import_library(
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="An export: a file, a folder, or - for standard input.")
+    ],
+    *,
+    data: Data = None,
+    on_conflict: Annotated[
+        OnConflict, typer.Option(help="What becomes of an image that is here already and is another.")
+    ] = OnConflict.SKIP,
+    json: Json = False,
+) -> None:
+    """Bring exported images into a data folder, also while the service runs; again, and only what is new is added.
+
+    Everything is checked before anything is changed.
+    """
+    from darkroom import settings  # noqa: PLC0415 # pydantic takes 0.1 s, which other commands need not pay
+    from darkroom.cli.progress import Meter  # noqa: PLC0415 # rich takes 0.1 s
+    from darkroom.embedded import transfers  # noqa: PLC0415 # brings in the whole service
+
+    outcomes: Counter[Outcome] = Counter()
+    with explained(), Meter() as meter:
+        extent = transfers.bring(
+            settings.load(data=data),
+            source,
+            on_conflict=on_conflict,
+            checked=lambda so_far: meter.show(so_far.images, so_far.objects, so_far.bytes),
+            brought=lambda outcome: outcomes.update((outcome,)),
+        )
+    named = {outcome.value: count for outcome, count in outcomes.items()}
+    if json:
+        print_json({"images": extent.images, "objects": extent.objects, "bytes": extent.bytes, "outcomes": named})
+    else:
+        said = ", ".join(f"{count} {name}" for name, count in named.items()) or "nothing in it"
+        typer.echo(f"{counted(extent.images, 'image')}: {said}")
+
+
+def _extent(extent: "Extent", *, with_objects: bool) -> str:
+    images = counted(extent.images, "image")
+    return f"{images}, {counted(extent.objects, 'object')}, {size(extent.bytes)}" if with_objects else images
