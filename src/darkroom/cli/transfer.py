@@ -2,14 +2,13 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from darkroom.cli.connect import Json, complain
 from darkroom.cli.here import Data, explained
 from darkroom.cli.output import counted, print_json, shown, size
-from darkroom.transfer import OnConflict
 
 if TYPE_CHECKING:
     from darkroom.transfer import Extent, Outcome
@@ -62,8 +61,9 @@ def import_library(
     *,
     data: Data = None,
     on_conflict: Annotated[
-        OnConflict, typer.Option(help="What becomes of an image that is here already and is another.")
-    ] = OnConflict.SKIP,
+        Literal["skip", "replace", "fail"],
+        typer.Option(help="What becomes of an image that is here already and is another."),
+    ] = "skip",
     json: Json = False,
 ) -> None:
     """Bring exported images into a data folder, also while the service runs; again, and only what is new is added.
@@ -73,13 +73,14 @@ def import_library(
     from darkroom import settings  # noqa: PLC0415 # pydantic takes 0.1 s, which other commands need not pay
     from darkroom.cli.progress import Meter  # noqa: PLC0415 # rich takes 0.1 s
     from darkroom.embedded import transfers  # noqa: PLC0415 # brings in the whole service
+    from darkroom.transfer import OnConflict  # noqa: PLC0415 # likewise
 
     outcomes: Counter[Outcome] = Counter()
     with explained(), Meter() as meter:
         extent = transfers.bring(
             settings.load(data=data),
             source,
-            on_conflict=on_conflict,
+            on_conflict=OnConflict(on_conflict),
             checked=lambda so_far: meter.show(so_far.images, so_far.objects, so_far.bytes),
             brought=lambda outcome: outcomes.update((outcome,)),
         )
