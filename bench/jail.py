@@ -14,8 +14,6 @@ those who share them) of the zygote and its workers, from /proc.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import resource
 import statistics
 import sys
@@ -28,19 +26,26 @@ from typing import TYPE_CHECKING, BinaryIO
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
+import bombs
 import pictures
 from darkroom.errors import Refused, RenderFailed, UnreadableImage
 from darkroom.model import Format
 from darkroom.transform import Order, Rendered
 from darkroom.transform.jail import Allowance, JailedTransform
 from darkroom.transform.recipes import DEFAULT_RECIPES
+from machine import print_machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from PIL.Image import Image
+
 MEBIBYTE = 1024 * 1024
 HANG = b"hang"
 TIME_UP = 0.3
+KEPT = Allowance(images=200)
+FRESH = Allowance(images=1)
+"""As the service runs unless told otherwise."""
 ALL_FORMATS = Order(recipes=DEFAULT_RECIPES)
 ONLY_JPEG = Order(recipes=tuple(replace(each, formats=(Format.JPEG,)) for each in DEFAULT_RECIPES))
 
@@ -61,6 +66,7 @@ def main() -> None:
     arguments.add_argument("--largest", action="store_true", help="peak memory for the largest picture of each format")
     chosen = arguments.parse_args()
     print_machine()
+    print_layers()
     if chosen.largest:
         largest()
         return
@@ -74,14 +80,10 @@ def main() -> None:
     killing()
 
 
-def print_machine() -> None:
-    """Say what was measured on."""
-    names = [
-        line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
-    ]
-    print(f"{names[0] if names else platform.machine()}, {os.cpu_count()} processors, Linux {platform.release()}")
+def print_layers() -> None:
+    """Say what jail it was measured in."""
     with closing(JailedTransform(1)) as pool:
-        print(f"Python {platform.python_version()}, layers: {', '.join(pool.active_layers())}\n")
+        print(f"layers: {', '.join(pool.active_layers())}\n")
 
 
 def overhead(title: str, photo: Path, order: Order, turns: int) -> None:
@@ -89,7 +91,7 @@ def overhead(title: str, photo: Path, order: Order, turns: int) -> None:
     from darkroom.transform.vips import InlineTransform  # noqa: PLC0415  # a zygote imports this file and has no threads
 
     inline = InlineTransform()
-    with closing(JailedTransform(1)) as kept, closing(JailedTransform(1, allowance=Allowance(images=1))) as fresh:
+    with closing(JailedTransform(1, allowance=KEPT)) as kept, closing(JailedTransform(1, allowance=FRESH)) as fresh:
         ways = {"inline": inline.render, "kept": kept.render, "fresh": fresh.render}
         taken: dict[str, list[float]] = {name: [] for name in ways}
         for turn in range(turns + 2):  # the first two warm up
@@ -100,12 +102,12 @@ def overhead(title: str, photo: Path, order: Order, turns: int) -> None:
                     taken[name].append(seconds)
     processor = {
         "inline": processor_seconds(photo, order, turns, inline.render),
-        "kept": jailed_processor_seconds(photo, order, turns, Allowance()),
-        "fresh": jailed_processor_seconds(photo, order, turns, Allowance(images=1)),
+        "kept": jailed_processor_seconds(photo, order, turns, KEPT),
+        "fresh": jailed_processor_seconds(photo, order, turns, FRESH),
     }
     print(f"{title}: milliseconds for one picture, {turns} turns")
     print(f"{'':34}{'median':>8}{'least':>8}{'over inline':>13}{'processor':>11}{'over inline':>13}")
-    labels = {"inline": "in this process", "kept": "jailed, worker kept", "fresh": "jailed, a fresh worker each"}
+    labels = {"inline": "in this process", "kept": "jailed, worker kept", "fresh": "jailed, fresh each (default)"}
     for name, label in labels.items():
         more = statistics.median(one - other for one, other in zip(taken[name], taken["inline"], strict=True))
         times = (statistics.median(taken[name]), min(taken[name]), more)
@@ -151,7 +153,7 @@ def processor_now() -> float:
 def memory(photo: Path) -> None:
     """Print the memory of a pool before and after work."""
     print("PSS in MiB, two workers: zygote, worker, worker, together")
-    for label, allowance in (("kept", Allowance()), ("a fresh one each", Allowance(images=1))):
+    for label, allowance in (("kept", KEPT), ("a fresh one each", FRESH)):
         with closing(JailedTransform(2, allowance=allowance)) as pool:
             print_memory(f"{label}, just started", pool)
             for _ in range(4):
@@ -202,26 +204,36 @@ def try_bytes(pool: JailedTransform, content: bytes) -> None:
 
 
 def largest() -> None:
-    """Print the peak of a worker's memory. A HEIC here is of plain samples, so 64 MiB hold 30 megapixels of it."""
-    from PIL import Image  # noqa: PLC0415  # as above
+    """Print the peak of a worker's memory. The HEIC is one tile of plain samples over and over: there is no encoder."""
+    import PIL.Image  # noqa: PLC0415  # as above
 
-    Image.MAX_IMAGE_PIXELS = None
+    PIL.Image.MAX_IMAGE_PIXELS = None
     flat = pictures.scene(10_000, 10_000)
     made: dict[str, Callable[[], bytes]] = {
         "JPEG": lambda: pictures.encode(flat, "JPEG", quality=90),
         "JPEG, progressive": lambda: pictures.encode(flat, "JPEG", quality=90, progressive=True),
+        "JPEG, progressive, CMYK": lambda: pictures.encode(flat.convert("CMYK"), "JPEG", quality=90, progressive=True),
+        "JPEG, 100 scans": lambda: bombs.jpeg_of_many_scans(10_000, 10_000, scans=100),
         "PNG": lambda: pictures.encode(flat, "PNG", compress_level=1),
+        "PNG, alpha": lambda: pictures.encode(with_alpha(flat), "PNG", compress_level=1),
+        "PNG, grey of 16 bits": lambda: pictures.encode(flat.convert("I;16"), "PNG", compress_level=1),
         "WebP": lambda: pictures.encode(flat, "WEBP", quality=60, method=0),
+        "WebP, lossless, alpha": lambda: pictures.encode(with_alpha(flat), "WEBP", lossless=True, quality=0, method=0),
+        "WebP, 100 frames of 1 megapixel": lambda: pictures.animated_webp(1_000, 1_000, frames=100),
         "GIF": lambda: pictures.encode(flat.quantize(64), "GIF"),
+        "GIF, 100 frames of 1 megapixel": lambda: pictures.animated_gif(1_000, 1_000, frames=100),
         "TIFF, LZW": lambda: pictures.encode(flat, "TIFF", compression="tiff_lzw"),
         "AVIF": lambda: pictures.encode(flat, "AVIF", speed=10, quality=60),
-        "HEIC, 30 megapixels": lambda: pictures.heic(6_000, 5_000),
-        "GIF, 100 frames of 1 megapixel": lambda: pictures.animated_gif(1_000, 1_000, frames=100),
+        "AVIF, whole colour, alpha": lambda: pictures.encode(
+            with_alpha(flat), "AVIF", speed=10, quality=60, subsampling="4:4:4"
+        ),
+        "HEIC, 98 megapixels in tiles": lambda: bombs.heic_grid(10, 10, 992),
     }
-    print("one worker, default recipes and limits, 100 megapixels: peak resident MiB, file MiB, seconds")
+    print(f"one worker, default recipes and limits, {KEPT.memory_bytes // MEBIBYTE} MiB allowed, 100 megapixels")
+    print(f"{'':34}{'peak MiB':>10}{'file MiB':>10}{'seconds':>10}")
     for label, make in made.items():
         content = make()
-        with closing(JailedTransform(1)) as pool, tempfile.TemporaryFile() as original:
+        with closing(JailedTransform(1, allowance=KEPT)) as pool, tempfile.TemporaryFile() as original:
             original.write(content)
             original.flush()
             began = time.perf_counter()
@@ -232,7 +244,14 @@ def largest() -> None:
                 outcome = f"  {type(error).__name__}: {error}"
             seconds = time.perf_counter() - began
             peak = peak_of(pool.processes()[-1])
-        print(f"  {label:32}{peak:8.0f}{len(content) / MEBIBYTE:8.1f}{seconds:8.2f}{outcome}", flush=True)
+        print(f"  {label:32}{peak:10.0f}{len(content) / MEBIBYTE:10.1f}{seconds:10.2f}{outcome}", flush=True)
+
+
+def with_alpha(picture: Image) -> Image:
+    """Return a picture that is half transparent."""
+    clear = picture.copy()
+    clear.putalpha(128)
+    return clear
 
 
 def peak_of(process: int) -> float:

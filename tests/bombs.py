@@ -406,7 +406,8 @@ _Item = tuple[bytes, bytes, list[bytes], list[int]]
 
 
 def _heif(brand: bytes, items: list[_Item]) -> bytes:
-    """Return a file of which the first item is the picture."""
+    """Return a file of which the first item is the picture; what several items have in common is there once."""
+    stored = b"".join(dict.fromkeys(data for _, data, _, _ in items))
     properties: list[bytes] = []
     owned, entries, references = b"", b"", b""
     for number, (kind, _, wanted, parts) in enumerate(items, 1):
@@ -423,8 +424,7 @@ def _heif(brand: bytes, items: list[_Item]) -> bytes:
     def meta(start: int) -> bytes:
         places = b""
         for number, (_, data, _, _) in enumerate(items, 1):
-            places += struct.pack(">HHHII", number, 0, 1, start, len(data))
-            start += len(data)
+            places += struct.pack(">HHHII", number, 0, 1, start + stored.index(data), len(data))
         return _full(
             b"meta",
             _full(b"hdlr", bytes(4) + b"pict" + bytes(13))
@@ -437,7 +437,7 @@ def _heif(brand: bytes, items: list[_Item]) -> bytes:
 
     kind = _box(b"ftyp", brand + bytes(4) + b"mif1" + brand)
     start = len(kind) + len(meta(0)) + 8
-    return kind + meta(start) + _box(b"mdat", b"".join(data for _, data, _, _ in items))
+    return kind + meta(start) + _box(b"mdat", stored)
 
 
 def _avif_tile(side: int) -> _Item:
@@ -489,7 +489,8 @@ def heic_grid(rows: int, columns: int, side: int, *, same: bool = False) -> byte
     """Return a picture of tiles, as phones make them; with ``same`` they are all one."""
     tiles = 1 if same else rows * columns
     parts = [2] * (rows * columns) if same else list(range(2, tiles + 2))
-    return _heif(b"heic", [_grid(rows, columns, side, parts=parts), *[_heic_tile(side)] * tiles])
+    tile = _heic_tile(side)
+    return _heif(b"heic", [_grid(rows, columns, side, parts=parts), *[tile] * tiles])
 
 
 def avif_of_many_tiles() -> bytes:

@@ -281,9 +281,9 @@ def main() -> None:
     if chosen.run is None:
         sys.stdout.buffer.write(mutated(chosen.seed or 0).content)
         return
-    from darkroom.transform.jail import Allowance, JailedTransform  # noqa: PLC0415  # a zygote imports no such thing
+    from darkroom.transform.jail import JailedTransform  # noqa: PLC0415  # a zygote imports no such thing
 
-    pool = JailedTransform(2, allowance=Allowance(images=1))
+    pool = JailedTransform(2)
     print(run(pool, range(chosen.first, chosen.first + chosen.run)))  # noqa: T201  # what the program is for
     pool.close()
 

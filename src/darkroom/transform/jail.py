@@ -65,8 +65,8 @@ class Allowance:
     """Enough for 100 megapixels of any format."""
     answer_bytes: int = 256 * _MEBIBYTE
     """All finished pictures of one image together."""
-    images: int = 200
-    """After so many a worker is replaced by a fresh one."""
+    images: int = 1
+    """After so many a worker is replaced by a fresh one; with one, a hostile file has nobody but itself to reach."""
 
 
 class JailedTransform:

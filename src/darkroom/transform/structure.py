@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from darkroom.transform import Limits
 
-MOST_PARTS = 50_000
+MOST_PARTS = 20_000
 """Segments or chunks of one file. A PNG of 64 MiB in the usual chunks of 8 KiB has 8,000, a JPEG seldom 300."""
 MOST_SCANS = 100
 """Of a JPEG, as libtiff has it too; encoders write 10 to 20."""
@@ -37,7 +37,7 @@ MOST_PAGES = 1_000
 """Of a TIFF: whoever asks for the first page has the decoder count them all."""
 MOST_TILES = 1_000
 """Pictures to decode for one HEIC or AVIF: 100 megapixels in the usual tiles of 512 by 512 are 381."""
-MOST_INFLATED = 16 * 1024 * 1024
+MOST_INFLATED = 8 * 1024 * 1024
 """Bytes that all compressed notes and profiles of one PNG have once inflated; large profiles have 3 MiB."""
 
 _TOO_MANY_PARTS = "the file has more parts than any camera or editor writes; save the picture anew"

@@ -32,7 +32,7 @@ PACE = Pace(lease=1_000.0, extend=0.01, idle=0.001, drain=10.0)
 @contextmanager
 def working(**allowance: Any) -> Iterator[Room]:
     """Run a service whose pictures are rendered by two jailed processes, on a clock of its own."""
-    usual: dict[str, Any] = {"seconds": 20.0, "memory_bytes": 512 * MEBIBYTE, "images": 1}
+    usual: dict[str, Any] = {"seconds": 20.0, "memory_bytes": 512 * MEBIBYTE}
     pool = JailedTransform(2, allowance=Allowance(**{**usual, **allowance}), render="poison:render")
     room = Room()
     room.replaced(transform=pool)

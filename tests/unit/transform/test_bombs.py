@@ -12,7 +12,7 @@ import bombs
 import pictures
 from darkroom.errors import Refused
 from darkroom.transform import Order
-from darkroom.transform.jail import Allowance, JailedTransform
+from darkroom.transform.jail import JailedTransform
 from darkroom.transform.recipes import DEFAULT_RECIPES
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ SECONDS = 1.0
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[JailedTransform]:
-    pool = JailedTransform(1, allowance=Allowance(images=1))
+    pool = JailedTransform(1)
     yield pool
     pool.close()
 

@@ -68,7 +68,7 @@ def works(pool: JailedTransform) -> bool:
 
 
 def jail(workers: int = 1, **allowance: Any) -> JailedTransform:
-    usual: dict[str, Any] = {"seconds": 20.0, "cpu_seconds": 20, "memory_bytes": 512 * MEBIBYTE}
+    usual: dict[str, Any] = {"seconds": 20.0, "cpu_seconds": 20, "memory_bytes": 512 * MEBIBYTE, "images": 200}
     return JailedTransform(workers, allowance=Allowance(**{**usual, **allowance}), render="hostile:render")
 
 

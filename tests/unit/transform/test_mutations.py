@@ -32,7 +32,7 @@ def footprint(pid: int) -> Footprint:
 
 
 def ordeal(first: int, count: int) -> mutations.Tally:
-    pool = JailedTransform(2, allowance=Allowance(images=1, seconds=SECONDS))
+    pool = JailedTransform(2, allowance=Allowance(seconds=SECONDS))
     mutations.run(pool, range(-40, 0))
     here, zygote = os.getpid(), pool.processes()[0]
     before = footprint(here), footprint(zygote)
