@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from starlette.requests import Request
@@ -81,8 +80,9 @@ class UploadDoor:
         if types != [promise.content_type.encode()]:
             msg = f"Content-Type must be {promise.content_type}, as the ticket promises"
             raise InvalidRequest(msg)
-        received = await self._reception.take(Request(scope, receive), promise.bytes)
-        etag = await asyncio.to_thread(self._store, received, promise)
+        with self._reception.place():
+            received = await self._reception.take(Request(scope, receive), promise.bytes)
+            etag = await self._reception.store(self._store, received, promise)
         self._figures.add(f.RECEIVED_BYTES, received.bytes, door="ticket")
         return 200, [(b"etag", f'"{etag}"'.encode()), (b"content-length", b"0")], b""
 

@@ -15,6 +15,7 @@ from darkroom.http.documents import (
     RecipesDocument,
     recipe_document,
 )
+from darkroom.http.health import Health
 from darkroom.service import Service
 
 # The API page is Swagger UI from a package, so it works with no internet; its files are the only ones it may load.
@@ -53,11 +54,13 @@ def about_routes(
         """List the variants that are made of every image."""
         return {"items": [recipe_document(recipe) for recipe in service.recipes]}
 
+    health = Health(service.check)
+
     @router.head("/healthz", include_in_schema=False)
     @router.get("/healthz", response_model=HealthDocument)
-    def get_health() -> dict[str, Any]:
+    async def get_health() -> dict[str, Any]:
         """Answer 200 only when catalog and buckets do."""
-        service.check()
+        await health.check()
         return {"status": "ok"}
 
     @router.get("/metrics", response_class=Response, include_in_schema=exposition is not None)

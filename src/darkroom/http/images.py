@@ -69,14 +69,14 @@ def image_routes(
         prefer: Prefer = None,
     ) -> JSONResponse:
         """Upload a small file: a form with ``file``, or the raw bytes."""
-        file = await take_small_file(request, reception, parameters)
-        try:
-            upload = service.upload(**file.said)
-            image = await run_in_threadpool(
-                service.receive, caller.owner, upload, file.path, idempotency_key=idempotency_key
-            )
-        finally:
-            await run_in_threadpool(partial(file.path.unlink, missing_ok=True))
+        with reception.place():
+            file = await take_small_file(request, reception, parameters)
+            try:
+                upload = service.upload(**file.said)
+                receive = partial(service.receive, idempotency_key=idempotency_key)
+                image = await reception.store(receive, caller.owner, upload, file.path)
+            finally:
+                await run_in_threadpool(partial(file.path.unlink, missing_ok=True))
         image = await waiting.until_settled(image, wait_seconds(prefer))
         status = 201 if image.state is State.READY else 202
         return shown(image, status, {"location": f"/v1/images/{image.id}"})
