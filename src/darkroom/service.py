@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from io import SEEK_END
 from typing import TYPE_CHECKING, BinaryIO
 
 from darkroom import figures as f
@@ -248,7 +249,20 @@ class Service:
             raise
         self.reached(Step.ORIGINAL_STORED)
         self.figures.add(f.RECEIVED_BYTES, upload.bytes, door="post")
-        return image
+        return image if is_new else self._hold(image)
+
+    def _hold(self, image: Image) -> Image:
+        """Write an image once more before it is promised for the second time.
+
+        Whoever made it may not have been able to store it, and be about to take it back at this moment.
+        """
+        try:
+            return self.catalog.replace(image, version=image.version)
+        except VersionMoved:
+            return self.image(image.owner, image.id)
+        except NotFound as error:
+            msg = "the upload that this Idempotency-Key stands for was not stored; send it again"
+            raise Unavailable(msg) from error
 
     def _take_back(self, image: Image) -> None:
         """Forget an upload that could not be stored; where that cannot be done either, the sweep ends it."""
@@ -634,6 +648,9 @@ class Service:
         if stat.bytes > self.rules.limits.bytes:
             msg = f"the file has {stat.bytes} bytes; at most {self.rules.limits.bytes} are accepted"
             raise TooLarge(msg)
+        if original.seek(0, SEEK_END) != stat.bytes:
+            raise Unavailable("the bucket gave only a part of the original; it is asked again")
+        original.seek(0)
         try:
             if sniff(original.read(HEAD_BYTES)) is None:
                 raise UnsupportedFormat(NOT_AN_IMAGE)

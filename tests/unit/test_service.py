@@ -227,6 +227,45 @@ def test_an_upload_that_failed_the_second_time_does_not_take_back_the_first(room
     assert room.differences() == []
 
 
+@pytest.mark.parametrize("afterwards", [False, True])
+def test_an_upload_that_failed_does_not_take_back_what_was_promised_to_the_same_one_meanwhile(
+    room: Room, *, afterwards: bool
+) -> None:
+    """A client that gave up waiting sends the same once more, while the first request is still stuck in a full disk."""
+    uploads = faulty(room, "uploads")
+    promised: list[Image] = []
+    forget = room.catalog.forget
+
+    def forget_after_the_other(image_id: str, *, version: int | None = None) -> None:
+        promised.append(room.receive(key="k"))
+        forget(image_id, version=version)
+
+    uploads.fail("put", NO_ROOM, afterwards=afterwards)
+    room.catalog.forget = forget_after_the_other  # type: ignore[method-assign]  # the other comes at the worst moment
+    with pytest.raises(StorageFull):
+        room.receive(key="k")
+    (image,) = promised
+    room.settle()
+    assert now(room, image).state is State.READY
+    assert room.differences() == []
+
+
+def test_what_was_taken_back_is_not_promised_to_the_same_one(room: Room) -> None:
+    uploads = room.service.uploads
+    put = uploads.put
+
+    def take_back_and_put(*arguments: Any, **named: Any) -> object:
+        stat = put(*arguments, **named)
+        room.catalog.forget(image.id)
+        return stat
+
+    image = room.receive(key="k")
+    uploads.put = take_back_and_put  # type: ignore[method-assign]  # the other comes at the worst moment
+    room.uploads.delete(names.original_key(image.id))
+    with pytest.raises(Unavailable):
+        room.receive(key="k")
+
+
 # ------------------------------------------------------------------ idempotency keys
 
 
@@ -247,7 +286,7 @@ def test_the_same_request_under_the_same_key_has_the_same_answer(room: Room) -> 
 
 def test_the_same_file_under_the_same_key_is_one_image(room: Room) -> None:
     image = room.receive(key="k")
-    assert room.receive(key="k") == image
+    assert room.receive(key="k").id == image.id
     room.work()
     assert room.receive(key="k") == now(room, image), "ready by now, and not worked on again"
     assert room.queue.depth().waiting == 0
