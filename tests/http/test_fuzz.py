@@ -27,7 +27,8 @@ def fuzz(served, folder, *, examples, seed=SEED, seconds=None):
         command += ["--max-time", str(seconds)]
     if served.key is not None:
         command += ["--header", f"Authorization: Bearer {served.key}"]
-    done = subprocess.run(command, cwd=folder, env=clean_environment(), capture_output=True, text=True, check=False)
+    environment = clean_environment() | {"PYTHONPATH": str(CONFIGURATION.parent.parent)}  # where fuzz_hooks.py is
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0 or "Tested: " not in done.stdout:
         pytest.fail(done.stdout + done.stderr, pytrace=False)
 
