@@ -444,7 +444,9 @@ def _refuse_constant(constant: str) -> NoReturn:
 def _header(number: int, document: dict[str, Any]) -> bool:
     """Return whether objects come with the images."""
     found = document.get("darkroom-export")
-    if isinstance(found, int) and not isinstance(found, bool) and found > FORMAT:
+    if not isinstance(found, int) or isinstance(found, bool):
+        _refuse(number, "this is no export of Darkroom")
+    if found > FORMAT:
         msg = f"line {number}: this is export format {found}, this program reads {FORMAT}; run a later release"
         raise Unavailable(msg, code="data-format")
     if found != FORMAT or not isinstance(document.get("objects"), bool):

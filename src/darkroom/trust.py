@@ -154,9 +154,9 @@ def _hints(kind: type) -> dict[str, Any]:
 def _of_type(value: object, hint: Any, where: str) -> Iterator[str]:  # noqa: ANN401 # a type hint, of any kind
     """Yield where a value is not of the type that is annotated, or is out of all bounds."""
     origin, inner = get_origin(hint), get_args(hint)
-    if origin in {Union, UnionType}:
-        if all(any(_of_type(value, one, where)) for one in inner):
-            yield f"{where} is of the wrong type or out of bounds"
+    if origin in {Union, UnionType}:  # there are no others than with None
+        if value is not None:
+            yield from _of_type(value, inner[0], where)
     elif origin is tuple:
         hints = inner[:1] * len(value) if inner[-1] is Ellipsis and isinstance(value, tuple) else inner
         if not isinstance(value, tuple) or len(hints) != len(value):
