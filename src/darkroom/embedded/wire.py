@@ -155,12 +155,12 @@ def _far_edge(settings: Settings) -> FarEdge | None:
     return None
 
 
-def sweep(settings: Settings, parts: Service) -> Sweep:
-    """Return what finds and sets right what was left behind."""
+def ages(settings: Settings) -> Ages:
+    """Return how old something has to be before it is called left behind."""
     longest_upload = settings.idle_seconds + settings.max_upload_bytes / settings.minimum_upload_rate
     # A render may wait for a free process as long as for its result.
     longest_try = 2 * settings.render_seconds + Pace().lease
-    ages = Ages.of(
+    return Ages.of(
         ticket_life=timedelta(seconds=settings.ticket_seconds),
         longest_upload=timedelta(seconds=longest_upload),
         attempts=settings.attempts,
@@ -168,8 +168,12 @@ def sweep(settings: Settings, parts: Service) -> Sweep:
         failures=timedelta(days=settings.failed_days),
         tombstones=timedelta(days=settings.deleted_days),
     )
+
+
+def sweep(settings: Settings, parts: Service) -> Sweep:
+    """Return what finds and sets right what was left behind."""
     leftovers = FolderLeftovers(settings.data, ("uploads/put#*", "assets/put#*", "incoming/**/*"))
-    return Sweep(parts, ages, defaults=defaults(parts).objects, leftovers=leftovers)
+    return Sweep(parts, ages(settings), defaults=defaults(parts).objects, leftovers=leftovers)
 
 
 def defaults(parts: Service) -> Defaults:
