@@ -1,6 +1,6 @@
 """How long it takes to refuse files that are made to stop a service; at most 100 ms each is the aim.
 
-    python bench/bombs.py [--turns 5]
+    python bench/refusals.py [--turns 5]
 
 Method. Each bomb of ``tests/bombs.py`` is handed to a jailed pool as the service runs it, one process for each picture,
 which stands ready; the figure is the wall time of ``render`` until its caller has the refusal, over so many turns in
