@@ -9,7 +9,7 @@ from PIL import Image
 
 import pictures
 from darkroom.names import FIRST_ID
-from patience import ready, settled
+from patience import eventually, ready, settled
 from servers import refusal, serving
 
 UNKNOWN = f"/i/{FIRST_ID}"
@@ -82,8 +82,13 @@ def test_what_becomes_of_originals(tmp_path, policy, kept):
             assert original.content == body
         else:
             assert original.json()["code"] == "original-deleted"
-        stored = [path.parent.name for path in (served.data / "uploads").rglob("*") if path.is_file()]
-        assert stored == {"delete": [], "keep": ["originals"], "archive": ["archive"]}[policy]
+        expected = {"delete": [], "keep": ["originals"], "archive": ["archive"]}[policy]
+
+        def is_so():  # an image is ready a moment before its original has gone where it goes
+            files = (path for path in (served.data / "uploads").rglob("*") if path.is_file())
+            return [path.parent.name for path in files] == expected
+
+        eventually(is_so, what=f"originals being where the policy {policy} has them")
         again = client.post(f"/v1/images/{image['id']}/reprocess")
         assert again.status_code == (202 if kept else 409)
         assert settled(client, image["id"])["state"] == "ready"
