@@ -30,7 +30,7 @@ from collections import defaultdict
 from importlib.metadata import version
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
 
 from darkroom import ledger, names
 from darkroom.model import Facts, Format, Image, Original, Shelved, Source, State

@@ -2,9 +2,9 @@
 
     python bench/refusals.py [--turns 5]
 
-Method. Each bomb of ``tests/bombs.py`` is handed to a jailed pool as the service runs it, one process for each picture,
-which stands ready; the figure is the wall time of ``render`` until its caller has the refusal, over so many turns in
-which all bombs take part. Part of it is the file's: hashing and reading 64 MiB take about as long as 100 ms.
+Method. Each bomb of ``tests/support/bombs.py`` is handed to a jailed pool as the service runs it, one process for each
+picture, which stands ready; the figure is the wall time of ``render`` until its caller has the refusal, over so many
+turns in which all bombs take part. Part of it is the file's: hashing and reading 64 MiB take about as long as 100 ms.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
 
 import bombs
 from darkroom.errors import DarkroomError

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from darkroom.catalog import Catalog
     from darkroom.model import Image
 
-WORKER = Path(__file__).parents[1] / "catalog_worker.py"
+WORKER = Path(__file__).parents[1] / "support" / "catalog_worker.py"
 KINDS = ("memory", "sqlite")
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 ALL = Query(owner="local", states=())

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from darkroom.events import Event, Queue
 
-WORKER = Path(__file__).parents[1] / "queue_worker.py"
+WORKER = Path(__file__).parents[1] / "support" / "queue_worker.py"
 EMPTY = Depth(waiting=0, leased=0, buried=0, oldest_seconds=0.0)
 
 

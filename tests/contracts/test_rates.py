@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from darkroom.access import Rates
 
-WORKER = Path(__file__).parents[1] / "rates_worker.py"
+WORKER = Path(__file__).parents[1] / "support" / "rates_worker.py"
 KINDS = ("memory", "shared")
 HOURS_SINCE_BOOT = 5 * 3600 * NANOSECONDS
 

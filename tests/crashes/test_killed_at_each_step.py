@@ -19,7 +19,7 @@ from ordeal import Ordeal
 from servers import clean_environment
 from step_killer import FLOWS
 
-KILLER = Path(__file__).parents[1] / "step_killer.py"
+KILLER = Path(__file__).parents[1] / "support" / "step_killer.py"
 
 
 @pytest.mark.parametrize("policy", list(OriginalPolicy))

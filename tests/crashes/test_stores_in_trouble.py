@@ -26,7 +26,7 @@ from troubled_server import FAILS, HALVES, HANGS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TESTS = Path(__file__).parents[1]
+SUPPORT = Path(__file__).parents[1] / "support"
 PATIENT_SECONDS = 8
 """Within which health has to say that a store hangs."""
 THREADS_MAX = 60
@@ -68,7 +68,7 @@ def troubled(tmp_path: Path) -> Iterator[Troubled]:
     with said.open("wb") as output:
         process = subprocess.Popen(
             [*command, "troubled_server:app"],
-            cwd=TESTS,
+            cwd=SUPPORT,
             env=clean_environment() | {"TROUBLE_FOLDER": str(tmp_path), "TROUBLE_URL": url},
             stdout=output,
             stderr=subprocess.STDOUT,

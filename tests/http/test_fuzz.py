@@ -27,7 +27,7 @@ def fuzz(served, folder, *, examples, seed=SEED, seconds=None):
         command += ["--max-time", str(seconds)]
     if served.key is not None:
         command += ["--header", f"Authorization: Bearer {served.key}"]
-    environment = clean_environment() | {"PYTHONPATH": str(CONFIGURATION.parent.parent)}  # where fuzz_hooks.py is
+    environment = clean_environment() | {"PYTHONPATH": str(CONFIGURATION.parents[1] / "support")}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0 or "Tested: " not in done.stdout:
         pytest.fail(done.stdout + done.stderr, pytrace=False)

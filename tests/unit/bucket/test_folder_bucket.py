@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ANY = "application/octet-stream"
 KEY = "originals/01k0000000000000000000000a"
-WORKER = Path(__file__).parents[2] / "bucket_worker.py"
+WORKER = Path(__file__).parents[2] / "support" / "bucket_worker.py"
 MEBIBYTE = 1024 * 1024
 
 

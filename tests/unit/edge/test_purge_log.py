@@ -14,7 +14,7 @@ from darkroom.edge.purgelog import LINES, PurgeLog
 from darkroom.errors import Unavailable
 from purge_worker import PURGES, purged_id
 
-WORKER = Path(__file__).parents[2] / "purge_worker.py"
+WORKER = Path(__file__).parents[2] / "support" / "purge_worker.py"
 FIRST, SECOND = "01k3v9m0c4qdhsyx7g6e8rb2tz", "01k3v9m0c4qdhsyx7g6e8rb2v0"
 
 

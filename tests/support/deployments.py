@@ -15,7 +15,7 @@ from darkroom.model import OriginalPolicy
 from patience import eventually
 from servers import clean_environment, free_port, serving, stop
 
-TESTS = Path(__file__).parent
+SUPPORT = Path(__file__).parent
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def in_memory(folder: Path, originals: OriginalPolicy) -> Iterator[httpx.Client]
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "--port", str(port)]
     process = subprocess.Popen(
         [*command, "memory_server:app"],
-        cwd=TESTS,
+        cwd=SUPPORT,
         env=clean_environment()
         | {"MEMORY_FOLDER": str(folder), "MEMORY_URL": url, "MEMORY_ORIGINALS": originals.value},
         start_new_session=True,

@@ -1,6 +1,6 @@
 """A service at work that is killed again and again, and the proof afterwards that nothing was lost or left over.
 
-``python tests/ordeal.py --minutes 10`` does so for ten minutes and prints what came of it.
+``python tests/support/ordeal.py --minutes 10`` does so for ten minutes and prints what came of it.
 """
 
 from __future__ import annotations

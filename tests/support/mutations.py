@@ -2,8 +2,8 @@
 
 ``mutated(seed)`` is the same file for the same seed and the same sources, so a seed is all it takes to try one again:
 
-    python tests/mutations.py 4711 > spoiled        # the file of a seed
-    python tests/mutations.py --run 10000           # what comes of so many, printed
+    python tests/support/mutations.py 4711 > spoiled        # the file of a seed
+    python tests/support/mutations.py --run 10000           # what comes of so many, printed
 """
 
 from __future__ import annotations
