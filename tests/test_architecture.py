@@ -14,6 +14,7 @@ PORTS = {
         for port in ("bucket", "uploads", "events", "transform", "access", "catalog", "edge", "figures")
     ),
     "darkroom.ledger",
+    "darkroom.steps",
     "darkroom.transform.recipes",
     "darkroom.transform.plan",
     "darkroom.transform.sniff",
@@ -25,7 +26,7 @@ PORTS = {
     "darkroom.edge.negotiation",
 }
 CORE = {
-    *(f"darkroom.{name}" for name in ("service", "settings", "sweep", "audit", "verify", "failures")),
+    *(f"darkroom.{name}" for name in ("service", "arrival", "settings", "sweep", "audit", "verify", "failures")),
     *(f"darkroom.{name}" for name in ("holdings", "transfer", "trust")),
 }
 ADAPTER_FOLDERS = ("bucket", "uploads", "events", "transform", "access", "catalog", "edge", "figures", "client")

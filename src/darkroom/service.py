@@ -9,12 +9,11 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from io import SEEK_END
 from typing import TYPE_CHECKING, BinaryIO
 
 from darkroom import figures as f
 from darkroom import ledger, names
+from darkroom.arrival import GAVE_UP, Arrival
 from darkroom.catalog import Claim
 from darkroom.catalog.quotas import Quota
 from darkroom.errors import (
@@ -22,7 +21,6 @@ from darkroom.errors import (
     InvalidRequest,
     NotFound,
     OriginalDeleted,
-    Refused,
     TooLarge,
     TooManyPixels,
     Unavailable,
@@ -30,14 +28,15 @@ from darkroom.errors import (
     VersionMoved,
 )
 from darkroom.events import EdgePurge, ImageDeleted, ObjectCreated
-from darkroom.model import Facts, Failure, Format, Image, Original, OriginalPolicy, Shelved, State, Variant
-from darkroom.transform import Limits, Order
+from darkroom.model import Failure, Format, Image, Original, OriginalPolicy, State
+from darkroom.steps import Step
+from darkroom.transform import Limits
 from darkroom.transform.recipes import Fit
-from darkroom.transform.sniff import HEAD_BYTES, sniff
+from darkroom.transform.sniff import HEAD_BYTES, NOT_AN_IMAGE, sniff
 from darkroom.uploads import Promise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from darkroom.bucket import Bucket, Stat, Stored
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
     from darkroom.events import Event, Queue
     from darkroom.figures import Figures
     from darkroom.model import Page, Query
-    from darkroom.transform import Inspect, Rendered, Slot, Transform
+    from darkroom.transform import Inspect, Transform
     from darkroom.transform.recipes import Recipe
     from darkroom.uploads import Ticket, Tickets
 
@@ -57,50 +56,11 @@ ERASE_AGAIN_SECONDS = 15.0
 """An erasure is promised to the queue before it is begun, this far ahead: if the process dies in between, the queue
 finishes it."""
 
-GAVE_UP = "gave-up"
-"""The code of an image that failed for no fault of its file."""
-
-RENDER_TRIES = 2
-"""How often an original is decoded when the decoding process itself fails: once more, because the machine may have
-lacked memory, and no more, because a file made to hang decoders would hold one for a minute each time."""
-
 CLAIM_LIFE = timedelta(hours=24)
 """How long an ``Idempotency-Key`` is remembered (the contract's 24 hours)."""
 
 EDIT_SECONDS = 10.0
 """How long an edit without a version goes on trying while others write in between."""
-
-
-class Step(StrEnum):
-    """The moments between two effects of a flow, in their order: where a process may die, and what follows must cope.
-
-    ``Service.reached`` is told of each.
-    """
-
-    IMAGE_CREATED = "image-created"
-    ORIGINAL_STORED = "original-stored"
-
-    EVENT_TAKEN = "event-taken"
-    RENDERED = "rendered"
-    LEDGER_WRITTEN = "ledger-written"
-    OBJECT_SHELVED = "object-shelved"
-    """After each of them."""
-    STALE_REMOVED = "stale-removed"
-    COMMITTED = "committed"
-    CHANGE_PURGED = "change-purged"
-    ORIGINAL_ARCHIVED = "original-archived"
-    ORIGINAL_DISPOSED = "original-disposed"
-    FAILURE_WRITTEN = "failure-written"
-
-    REPROCESS_WRITTEN = "reprocess-written"
-    RENDER_ASKED = "render-asked"
-
-    ERASURE_PROMISED = "erasure-promised"
-    TOMBSTONE_WRITTEN = "tombstone-written"
-    ORIGINAL_ERASED = "original-erased"
-    OBJECT_ERASED = "object-erased"
-    """After each of them."""
-    ERASURE_PURGED = "erasure-purged"
 
 
 def _unnoticed(step: Step) -> None:
@@ -400,12 +360,13 @@ class Service:
                 msg = "focus must be two numbers from 0 to 1, [from the left, from the top]"
                 raise InvalidRequest(msg)
             changes["focus"] = edit.focus
-            if self._crops_by_focus and self._original_of(image) is not None:
+            if self.crops_by_focus and self.original_of(image) is not None:
                 changes |= self._anew(image)
         return dataclasses.replace(image, **changes)  # type: ignore[arg-type]  # names and types are those above
 
     @property
-    def _crops_by_focus(self) -> bool:
+    def crops_by_focus(self) -> bool:
+        """Whether a focus changes any of the pictures."""
         return any(recipe.fit is Fit.COVER and recipe.gravity == "center" for recipe in self.recipes)
 
     def reprocess(self, owner: str, image_id: str, *, from_rendition: bool = False) -> Image:
@@ -419,7 +380,7 @@ class Service:
             nonlocal rendition
             if image.state is State.AWAITING:
                 raise NotFound("the original has not arrived yet; send it to the ticket's url first")
-            original = self._original_of(image)
+            original = self.original_of(image)
             use_rendition = original is None or image.original is Original.DELETED
             rendition = self._best_rendition(image) if original is None and from_rendition else None
             if use_rendition and (not from_rendition or (original is None and rendition is None)):
@@ -443,7 +404,7 @@ class Service:
 
     def _ask_for_render(self, image: Image, rendition: Stored | None = None) -> None:
         """Have an event say that there is something to render; without an original, of ``rendition``."""
-        original = self._original_of(image)
+        original = self.original_of(image)
         if original is not None:
             self.queue.publish(ObjectCreated(key=original.key, etag=original.etag))
         elif rendition is not None:
@@ -454,7 +415,7 @@ class Service:
             raise OriginalDeleted(ORIGINAL_GONE)
         self.reached(Step.RENDER_ASKED)
 
-    def _original_of(self, image: Image) -> Stat | None:
+    def original_of(self, image: Image) -> Stat | None:
         """Return what there is to render the image from, if there is anything."""
         if image.original is Original.DELETED and not image.from_rendition:
             return None
@@ -516,10 +477,11 @@ class Service:
         for key in ledger.keys(image):
             self.assets.delete(key)
             self.reached(Step.OBJECT_ERASED)
-        self._purge(image)
+        self.purge(image)
         self.reached(Step.ERASURE_PURGED)
 
-    def _purge(self, image: Image) -> None:
+    def purge(self, image: Image) -> None:
+        """Have every copy of what was made of the image forgotten, here and further away."""
         self.purges.purge(image.id, tuple(one.name for one in image.objects))
 
     # ------------------------------------------------------------------ what upkeep asks
@@ -530,7 +492,7 @@ class Service:
         Raises ``VersionMoved``, ``NotFound``.
         """
         rendition = None
-        if image.from_rendition and self._original_of(image) is None:
+        if image.from_rendition and self.original_of(image) is None:
             rendition = self._best_rendition(image)
         try:
             self._ask_for_render(image, rendition)
@@ -592,305 +554,14 @@ class Service:
             self.far_edge.forget(event.image_id, event.names)
 
     def object_created(self, event: ObjectCreated) -> None:
-        """Turn an original that has arrived into a ready image, or into a failed one with a reason.
-
-        The steps are those of ``docs/architecture.md``. Killed anywhere, the same event ends the work later.
-        """
-        image = self.catalog.get(event.image_id) if names.is_id(event.image_id) else None
-        if image is None:
-            log.warning("object without image", extra={"key": event.key})
-            return
-        if image.state is State.DELETED:
-            self.erase(image)
-            return
-        if image.state is State.READY:
-            if image.generation > 1:  # whoever committed it may have died before the edges were told
-                self._purge(image)
-            self._look_after_original(image, event)
-            return
-        self.reached(Step.EVENT_TAKEN)
-        laps = Laps()
-        try:
-            stat, original = self.uploads.open(event.key)
-            laps.seconds["waited"] = max(0.0, (self.clock() - stat.modified).total_seconds())
-            with original:
-                rendered = self._rendered(image, stat, original)
-        except NotFound:
-            if image.original is Original.DELETED and not image.from_rendition:
-                return  # the image failed, and its original was kept for as long as it is
-            raise  # a store may lag behind its event; when it never catches up, the last try says so
-        except Refused as refusal:
-            self._fail(image, Failure(code=refusal.code, detail=refusal.detail), laps)
-            return
-        laps.end("render")
-        self.reached(Step.RENDERED)
-        self._finish(image, stat, rendered, laps)
-
-    def _look_after_original(self, image: Image, event: ObjectCreated) -> None:
-        """Do what is left to do for an image that is ready already."""
-        archived = event.key == names.original_key(image.id) and self._exists(names.archive_key(image.id))
-        if archived or image.original is Original.DELETED:
-            self.uploads.delete(event.key)
-            if event.etag != image.original_etag:
-                log.warning("upload replayed", extra={"image": image.id})
-        elif event.etag == image.original_etag:
-            self._dispose_of_original(image, event.key)
-        # Else it is the original that is kept: its tag changes when a folder is copied, its bytes do not.
-
-    def _exists(self, key: str) -> bool:
-        try:
-            self.uploads.stat(key)
-        except NotFound:
-            return False
-        return True
-
-    def _rendered(self, image: Image, stat: Stat, original: BinaryIO) -> Rendered:
-        if stat.bytes > self.rules.limits.bytes:
-            msg = f"the file has {stat.bytes} bytes; at most {self.rules.limits.bytes} are accepted"
-            raise TooLarge(msg)
-        if original.seek(0, SEEK_END) != stat.bytes:
-            raise Unavailable("the bucket gave only a part of the original; it is asked again")
-        original.seek(0)
-        try:
-            if sniff(original.read(HEAD_BYTES)) is None:
-                raise UnsupportedFormat(NOT_AN_IMAGE)
-            original.seek(0)
-            order = Order(recipes=self.recipes, focus=image.focus, limits=self.rules.limits)
-            rendered = self.transform.render(original, order)
-        except Refused:
-            if _known_sha256(image) is not None:
-                original.seek(0)
-                _check_source(image, ledger.sha256_of(original))
-            raise
-        _check_source(image, rendered.facts.source.sha256)
-        return rendered
-
-    def _finish(self, image: Image, original: Stat, rendered: Rendered, laps: Laps) -> None:
-        made = {names.slot_name(slot.variant, slot.extension): slot for slot in rendered.slots}
-        promised = self._promise(image, made.keys())
-        if promised is None:
-            return
-        self.reached(Step.LEDGER_WRITTEN)
-        prefix = names.asset_prefix(image.id)
-        for name, slot in made.items():
-            self.assets.put(prefix + name, slot.body, content_type=slot.format.content_type)
-            self.reached(Step.OBJECT_SHELVED)
-        stale = tuple(one.name for one in promised.objects if one.name not in made)
-        for name in stale:
-            self.assets.delete(prefix + name)
-        if stale:  # before the commit, which forgets them
-            self.purges.purge(image.id, stale)
-        laps.end("shelve")
-        self.reached(Step.STALE_REMOVED)
-        stored = self._commit(promised, original, rendered.facts, made)
-        if stored is None:
-            return
-        laps.end("commit")
-        self._report(image, rendered, laps)
-        self.reached(Step.COMMITTED)
-        if image.generation > 1:
-            self._purge(stored)
-            self.reached(Step.CHANGE_PURGED)
-        self._dispose_of_original(stored, original.key)
-        self.reached(Step.ORIGINAL_DISPOSED)
-
-    def _report(self, image: Image, rendered: Rendered, laps: Laps) -> None:
-        source = rendered.facts.source
-        self.figures.add(f.TRANSFORMS, format=source.format, outcome="ready")
-        self.figures.time(f.TRANSFORM_SECONDS, laps.total(), outcome="ready")
-        for slot in rendered.slots:
-            self.figures.add(f.VARIANT_BYTES, len(slot.body), format=slot.format)
-        log.info(
-            "image ready",
-            extra={
-                "image": image.id,
-                "owner": image.owner,
-                "format": source.format,
-                "width": source.width,
-                "height": source.height,
-                "bytes": source.bytes,
-                "variant_bytes": sum(len(slot.body) for slot in rendered.slots),
-                **laps.fields(),
-            },
-        )
-
-    def _promise(self, image: Image, made: Iterable[str]) -> Image | None:
-        """Return the image, its ledger naming all that is ``made``; ``None`` when nobody wants that any more."""
-        while True:
-            current = self.catalog.get(image.id)
-            if current is None or current.state is State.DELETED:
-                self.erase(current or image)
-                return None
-            if current.generation != image.generation or current.state is State.READY:
-                log.info("render superseded", extra={"image": image.id})
-                return None
-            self._check_focus(image, current)
-            if set(made) <= {one.name for one in current.objects}:
-                return current
-            # The recipes are others than when the image was asked for.
-            promised = dataclasses.replace(current, objects=ledger.promise(current.objects, made))
-            try:
-                return self.catalog.replace(promised, version=current.version)
-            except (VersionMoved, NotFound):
-                continue
-
-    def _commit(self, image: Image, original: Stat, facts: Facts, made: Mapping[str, Slot]) -> Image | None:
-        """The one commit point: the moment search can see it. ``None`` when there is nothing left to do after it."""
-        objects = tuple(Shelved(name=name, checksum=ledger.checksum(slot.body)) for name, slot in made.items())
-        while True:
-            current = self.catalog.get(image.id)
-            if current is None or current.state is State.DELETED:
-                self.erase(current or image)
-                return None
-            if current.generation != image.generation or current.state is State.READY:
-                if current.generation == image.generation and set(objects) <= set(current.objects):
-                    self._dispose_of_original(current, original.key)  # another delivery of the event made the same
-                else:
-                    self._uncross(current, _variants(image, made), objects)
-                return None
-            self._check_focus(image, current)
-            kept = self.rules.originals is not OriginalPolicy.DELETE and not current.from_rendition
-            if current.from_rendition and current.facts is not None:
-                facts = dataclasses.replace(facts, source=current.facts.source, exif=current.facts.exif)
-            ready = dataclasses.replace(
-                current,
-                state=State.READY,
-                facts=facts,
-                variants=_variants(image, made),
-                objects=objects,
-                error=None,
-                original=Original.KEPT if kept else Original.DELETED,
-                original_etag=original.etag,
-                from_rendition=False,
-            )
-            try:
-                return self.catalog.replace(ready, version=current.version)
-            except (VersionMoved, NotFound):
-                continue
-
-    def _check_focus(self, image: Image, current: Image) -> None:
-        """Raise ``Unavailable`` when the focus was set in the moment in which the original arrived."""
-        if current.focus != image.focus and self._crops_by_focus:
-            raise Unavailable("the focus was set while the picture was being made; it is made again")
-
-    def _uncross(self, image: Image, variants: tuple[Variant, ...], objects: tuple[Shelved, ...]) -> None:
-        """Set right that two renders put their objects under the same keys at the same time; these here are ours.
-
-        The ledger speaks, or is going to speak, of those of one, while those of the other may lie there. With an
-        original everything is made once more; without, what lies there is what counts: whole pictures, all of them.
-        """
-        while True:
-            lying = tuple(self._lying(image, one.name) for one in image.objects)
-            if image.state is State.READY and lying == image.objects:
-                return
-            log.warning("renders crossed", extra={"image": image.id})
-            try:
-                if self._original_of(image) is not None:
-                    self.reprocess(image.owner, image.id, from_rendition=True)
-                elif image.state is State.READY:
-                    ours = {names.asset_prefix(image.id) + one.name for one in objects if one in lying}
-                    shown = {variant.key: variant for variant in image.variants}
-                    shown |= {variant.key: variant for variant in variants if variant.key in ours}
-                    recorded = dataclasses.replace(image, objects=lying, variants=tuple(shown.values()))
-                    self._purge(self.catalog.replace(recorded, version=image.version))
-            except VersionMoved:
-                current = self.delivered(image.id)
-                if current is not None:
-                    image = current
-                    continue
-            except (NotFound, OriginalDeleted):  # gone meanwhile
-                return
-            return
-
-    def _lying(self, image: Image, name: str) -> Shelved:
-        """Return what would be recorded of an object as it lies there."""
-        try:
-            body = self.assets.get(names.asset_prefix(image.id) + name).body
-        except NotFound:
-            return Shelved(name=name)
-        return Shelved(name=name, checksum=ledger.checksum(body))
-
-    def _dispose_of_original(self, image: Image, key: str) -> None:
-        if image.original is Original.DELETED:
-            self.uploads.delete(key)
-        elif self.rules.originals is OriginalPolicy.ARCHIVE and key != names.archive_key(image.id):
-            try:
-                stat, file = self.uploads.open(key)
-            except NotFound:  # another delivery of the event has done it
-                return
-            with file:
-                self.uploads.put(names.archive_key(image.id), file.read(), content_type="application/octet-stream")
-            self.reached(Step.ORIGINAL_ARCHIVED)
-            self.uploads.delete(stat.key)
-
-    def _fail(self, image: Image, failure: Failure, laps: Laps) -> None:
-        while True:
-            current = self.catalog.get(image.id)
-            if current is None or current.generation != image.generation:
-                return
-            if current.state in {State.READY, State.DELETED}:  # another delivery of the event was luckier, or a person
-                return
-            try:
-                self.catalog.replace(
-                    dataclasses.replace(current, state=State.FAILED, error=failure, from_rendition=False),
-                    version=current.version,
-                )
-                break
-            except (VersionMoved, NotFound):
-                continue
-        self.reached(Step.FAILURE_WRITTEN)
-        if current.from_rendition:  # what lies there is only a copy
-            self.uploads.delete(names.original_key(image.id))
-        self.figures.add(f.TRANSFORMS, format="unknown", outcome=failure.code)
-        self.figures.time(f.TRANSFORM_SECONDS, laps.total(), outcome="failed")
-        log.warning(
-            "image failed",
-            extra={
-                "image": image.id,
-                "owner": image.owner,
-                "code": failure.code,
-                "detail": failure.detail,
-                **laps.fields(),
-            },
-        )
+        """Turn an original that has arrived into a ready image, or into a failed one with a reason: ``arrival.py``."""
+        Arrival(self).object_created(event)
 
     def give_up(self, event: Event, reason: str, *, code: str = GAVE_UP) -> None:
         """The last try has failed: say so where the uploader looks. The event itself is buried by whoever holds it."""
-        if isinstance(event, ObjectCreated):
-            image = self.catalog.get(event.image_id) if names.is_id(event.image_id) else None
-            if image is not None and image.state not in {State.READY, State.DELETED}:
-                detail = (
-                    f"processing was tried several times without success ({reason}); reprocess it or upload it again"
-                    if code == GAVE_UP
-                    else f"{reason}; tried once more it was no better, so save the picture anew and upload that"
-                )
-                self._fail(image, Failure(code=code, detail=detail), Laps())
+        Arrival(self).give_up(event, reason, code=code)
 
 
-class Laps:
-    """How long a piece of work has taken, and each step of it."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._began = self._lap = time.monotonic()
-
-    def end(self, step: str) -> None:
-        """The step has ended, and the next begins."""
-        now = time.monotonic()
-        self.seconds[step] = now - self._lap
-        self._lap = now
-
-    def total(self) -> float:
-        """Return the seconds since the beginning."""
-        return time.monotonic() - self._began
-
-    def fields(self) -> dict[str, float]:
-        """Return it all as fields of a log line."""
-        named = {f"{step}_seconds": seconds for step, seconds in self.seconds.items()} | {"seconds": self.total()}
-        return {name: round(seconds, 3) for name, seconds in named.items()}
-
-
-NOT_AN_IMAGE = "the bytes are no picture this service reads; send JPEG, PNG, WebP, GIF, TIFF, AVIF or HEIC"
 ORIGINAL_GONE = "the original was removed after processing, as this service is set up; the variants are still there"
 
 _TYPE_OF_EXTENSION = {
@@ -930,41 +601,6 @@ def _checksum(text: str) -> str:
 def _original_keys(image: Image) -> tuple[str, str]:
     """Return where the original of an image may lie in the upload bucket."""
     return names.original_key(image.id), names.archive_key(image.id)
-
-
-def _variants(image: Image, made: Mapping[str, Slot]) -> tuple[Variant, ...]:
-    prefix = names.asset_prefix(image.id)
-    return tuple(
-        Variant(
-            name=slot.variant,
-            format=slot.format,
-            width=slot.width,
-            height=slot.height,
-            bytes=len(slot.body),
-            key=prefix + name,
-        )
-        for name, slot in made.items()
-        if slot.listed
-    )
-
-
-def _known_sha256(image: Image) -> str | None:
-    """Return the SHA-256 that the bytes to be rendered have to have, as far as it is known."""
-    if image.from_rendition:
-        return None
-    return image.promised_sha256 if image.facts is None else image.facts.source.sha256
-
-
-def _check_source(image: Image, sha256: str) -> None:
-    """Raise ``Refused`` when the bytes that were read are not those that were promised, or received once."""
-    if _known_sha256(image) in {None, sha256}:
-        return
-    msg = (
-        "the bytes that arrived do not have the SHA-256 that was promised; upload the file again, unchanged"
-        if image.facts is None
-        else "the stored original no longer has the SHA-256 it was received with; restore it from a backup"
-    )
-    raise Refused(msg, code="checksum-mismatch")
 
 
 def utc_now() -> datetime:

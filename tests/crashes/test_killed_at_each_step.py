@@ -13,7 +13,7 @@ import pytest
 
 import studio
 from darkroom.model import OriginalPolicy
-from darkroom.service import Step
+from darkroom.steps import Step
 from mixedload import Memory
 from ordeal import Ordeal
 from servers import clean_environment

@@ -22,7 +22,7 @@ from darkroom.events import backoff
 from darkroom.events.memory import MemoryQueue
 from darkroom.figures.memory import MemoryFigures
 from darkroom.model import Format, Image, OriginalPolicy, State
-from darkroom.service import Rules, Service, Step
+from darkroom.service import Rules, Service
 from darkroom.transform.headers import dimensions
 from darkroom.transform.recipes import Fit, Recipe
 from darkroom.transform.vips import InlineTransform
@@ -30,6 +30,8 @@ from darkroom.uploads.signed import SignedTickets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from darkroom.steps import Step
 
 OWNER = "local"
 LEASE_SECONDS = 10.0

@@ -24,7 +24,8 @@ from darkroom.access import LOCAL_OWNER
 from darkroom.embedded import wire
 from darkroom.embedded.layout import Layout
 from darkroom.model import OriginalPolicy
-from darkroom.service import Edit, Service, Step
+from darkroom.service import Edit, Service
+from darkroom.steps import Step
 from darkroom.transform.vips import InlineTransform
 from studio import SAMPLES, Sample
 

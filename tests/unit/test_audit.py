@@ -12,7 +12,7 @@ import pictures
 from darkroom import names
 from darkroom.audit import SETTLE_SECONDS, audit
 from darkroom.model import OriginalPolicy
-from darkroom.service import Step
+from darkroom.steps import Step
 from darkroom.sweep import Kind
 from rooms import OWNER, PICTURE, Killed, Room, killing_at
 

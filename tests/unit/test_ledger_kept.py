@@ -16,7 +16,8 @@ from darkroom import ledger, names
 from darkroom.errors import AlreadyExists, NotFound, OriginalDeleted, VersionMoved
 from darkroom.events import ImageDeleted, ObjectCreated
 from darkroom.model import Format, Original, OriginalPolicy, Shelved, State
-from darkroom.service import Edit, Step
+from darkroom.service import Edit
+from darkroom.steps import Step
 from rooms import CARD, OWNER, PICTURE, QUALITY, SMALL, Killed, Room, killing_after, killing_at
 
 if TYPE_CHECKING:

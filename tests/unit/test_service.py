@@ -35,7 +35,8 @@ from darkroom.errors import (
 )
 from darkroom.events import ImageDeleted, ObjectCreated
 from darkroom.model import Format, Image, Original, OriginalPolicy, State
-from darkroom.service import CLAIM_LIFE, ERASE_AGAIN_SECONDS, Edit, Step
+from darkroom.service import CLAIM_LIFE, ERASE_AGAIN_SECONDS, Edit
+from darkroom.steps import Step
 from faults import Faulty
 from rooms import ATTEMPTS, OWNER, PICTURE, SMALL, Room
 

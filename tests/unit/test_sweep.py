@@ -17,7 +17,8 @@ from darkroom.bucket import Stat
 from darkroom.errors import NotFound, OriginalDeleted, Unavailable
 from darkroom.events import ObjectCreated
 from darkroom.model import Original, OriginalPolicy, State
-from darkroom.service import Edit, Step
+from darkroom.service import Edit
+from darkroom.steps import Step
 from darkroom.sweep import FEW, Ages, Finding, Kind, Place, Sweep
 from rooms import OWNER, PICTURE, Killed, Room, killing_after, killing_at
 

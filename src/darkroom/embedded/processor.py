@@ -8,9 +8,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from darkroom.arrival import GAVE_UP, RENDER_TRIES
 from darkroom.errors import DarkroomError, RenderFailed, StorageFull, Unavailable
 from darkroom.events import PATIENT, PATIENT_ATTEMPTS, ObjectCreated, backoff
-from darkroom.service import GAVE_UP, RENDER_TRIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

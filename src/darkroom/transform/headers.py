@@ -9,7 +9,7 @@ import imagesize  # type: ignore[import-untyped]  # ships no types; used in this
 
 from darkroom.errors import UnreadableImage, UnsupportedFormat
 from darkroom.model import Format
-from darkroom.transform.sniff import HEAD_BYTES, sniff
+from darkroom.transform.sniff import HEAD_BYTES, NOT_AN_IMAGE, sniff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +25,7 @@ def dimensions(original: BinaryIO) -> tuple[int, int]:
     original.seek(0)
     found = sniff(original.read(HEAD_BYTES))
     if found is None:
-        msg = "the bytes are no picture this service reads; send JPEG, PNG, WebP, GIF, TIFF, AVIF or HEIC"
-        raise UnsupportedFormat(msg)
+        raise UnsupportedFormat(NOT_AN_IMAGE)
     bounded = BoundedReader(original)
     if found in {Format.AVIF, Format.HEIC}:
         width, height = _heif(bounded)

@@ -7,6 +7,9 @@ from darkroom.model import Format
 HEAD_BYTES = 64
 """How much of a file ``sniff`` wants to see; more is not looked at."""
 
+NOT_AN_IMAGE = "the bytes are no picture this service reads; send JPEG, PNG, WebP, GIF, TIFF, AVIF or HEIC"
+"""What a person is told of bytes that ``sniff`` does not know."""
+
 _SIGNATURES = (
     (b"\xff\xd8\xff", Format.JPEG),
     (b"\x89PNG\r\n\x1a\n", Format.PNG),

@@ -40,7 +40,7 @@ from darkroom.transform.plan import (
 )
 from darkroom.transform.profile import is_srgb
 from darkroom.transform.recipes import Recipe
-from darkroom.transform.sniff import HEAD_BYTES, sniff
+from darkroom.transform.sniff import HEAD_BYTES, NOT_AN_IMAGE, sniff
 from darkroom.transform.structure import check_before_decoding
 
 if TYPE_CHECKING:
@@ -189,8 +189,7 @@ def _reading(found: Format) -> Iterator[None]:
 def _open(content: bytes) -> _Opened:
     found = sniff(content[:HEAD_BYTES])
     if found is None:
-        msg = "the bytes are no picture this service reads; send JPEG, PNG, WebP, GIF, TIFF, AVIF or HEIC"
-        raise UnsupportedFormat(msg)
+        raise UnsupportedFormat(NOT_AN_IMAGE)
     openers = {
         Format.JPEG: _open_jpeg,
         Format.PNG: _open_png,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import pictures
+from darkroom.arrival import RENDER_TRIES
 from darkroom.embedded.processor import Pace, Processor
 from darkroom.model import State
-from darkroom.service import RENDER_TRIES
 from darkroom.transform.jail import Allowance, JailedTransform
 from patience import eventually
 from poison import poisoned

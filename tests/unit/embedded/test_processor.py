@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clock import Clock
+from darkroom.arrival import GAVE_UP, RENDER_TRIES
 from darkroom.embedded.processor import OUR_SIDE, Pace, Processor
 from darkroom.errors import RenderFailed, StorageFull, Unavailable
 from darkroom.events import PATIENT_ATTEMPTS, EdgePurge, ImageDeleted, ObjectCreated
 from darkroom.events.memory import MemoryQueue
-from darkroom.service import GAVE_UP, RENDER_TRIES
 from patience import eventually
 
 if TYPE_CHECKING:
