@@ -418,15 +418,19 @@ def test_while_the_stores_do_not_answer_no_event_is_tried_and_none_is_given_up(
 def test_an_event_is_not_given_up_for_what_is_wrong_with_the_stores(
     queue: TroubledQueue, clock: Clock, error: Unavailable
 ) -> None:
-    worker = Worker(failing(error))
+    worker = Worker()
+
+    def fail(_event: Event) -> None:
+        # Said at this moment, so that it is what the processor is told when it asks why.
+        if not isinstance(error, StorageFull):  # else there is some room, but not enough for this picture
+            worker.checks = [error]
+        raise error
+
+    worker.do = fail
     queue.publish(event())
     tries = 2 * ATTEMPTS
 
     def look() -> bool:
-        if isinstance(error, StorageFull):
-            worker.checks = []  # there is some room, but not enough for this picture
-        else:
-            worker.checks = [error]
         if queue.depth().waiting:
             clock.advance(300)
         return len(worker.handled) >= tries
