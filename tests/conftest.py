@@ -1,3 +1,3 @@
 """Fixtures that more than one folder of tests uses."""
 
-pytest_plugins = ("servers",)
+pytest_plugins = ("servers", "emulator")
