@@ -36,7 +36,7 @@ DEPLOYMENT_FOLDERS = ("embedded", "serverless", "cli", "__main__")
 # One third-party library (or delicate part of the standard one) lives in one place.
 HOMES = {
     "pyvips": {"transform/vips.py"},
-    "pi_heif": {"transform/vips.py"},
+    "pillow_heif": {"transform/vips.py"},
     "imagesize": {"transform/headers.py"},
     "obstore": {"bucket/objects.py"},
     "prometheus_client": {"figures/prometheus.py"},

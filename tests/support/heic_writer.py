@@ -1,4 +1,4 @@
-"""A HEIC file of a picture, since nothing the tests install can write one.
+"""A HEIC file of a picture, by another hand than the library that reads it, and in parts to build bombs of.
 
 The pixels go in as they are: HEVC can code a block as plain samples (PCM), which takes no more arithmetic than two
 constants. One slice for each block of 32 by 32 keeps it so, because the arithmetic coder begins anew in each.

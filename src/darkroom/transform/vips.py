@@ -1,4 +1,4 @@
-"""The pixels: libvips for everything but HEIC, whose decoder the libvips wheel lacks and pi-heif brings.
+"""The pixels: libvips for everything but HEIC, whose decoder the libvips wheel lacks and pillow-heif brings.
 
 An original is decoded once, at the largest size that any variant needs; every smaller picture is made from a larger
 one that is already there. What strangers sent is opened by the loader its first bytes ask for and by no other. Once
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
-import pi_heif
+import pillow_heif
 import pyvips
 
 from darkroom.errors import RenderFailed, TooLarge, TooManyPixels, UnreadableImage, UnsupportedFormat
@@ -87,7 +87,7 @@ class InlineTransform:
 
 def library_versions() -> dict[str, str]:
     """Return what libraries tell of themselves: libvips, and what decodes HEIC."""
-    told = pi_heif.libheif_info()
+    told = pillow_heif.libheif_info()
     decoder = told["decoders"].get("libde265", "")  # "libde265 HEVC decoder, version 1.1.0"
     return {
         "libvips": ".".join(str(pyvips.version(part)) for part in range(3)),
@@ -147,9 +147,9 @@ def _configure() -> None:
     pyvips.operation_block_set("VipsForeignLoad", state=True)
     for name in _LOADERS:
         pyvips.operation_block_set(f"VipsForeignLoad{name}", state=False)
-    pi_heif.options.THUMBNAILS = False
-    pi_heif.options.DEPTH_IMAGES = False
-    pi_heif.options.AUX_IMAGES = False
+    pillow_heif.options.THUMBNAILS = False
+    pillow_heif.options.DEPTH_IMAGES = False
+    pillow_heif.options.AUX_IMAGES = False
 
 
 def _helpers() -> int:
@@ -178,7 +178,7 @@ class _Opened:
 
 @contextmanager
 def _reading(found: Format) -> Iterator[None]:
-    """Say in a sentence that an original cannot be read; pi-heif raises as its documentation says."""
+    """Say in a sentence that an original cannot be read; pillow-heif raises as its documentation says."""
     try:
         yield
     except (pyvips.Error, ValueError, IndexError, EOFError, SyntaxError, RuntimeError, OSError) as error:
@@ -268,7 +268,7 @@ def _open_avif(content: bytes) -> _Opened:
 
 
 def _open_heic(content: bytes) -> _Opened:
-    picture = pi_heif.open_heif(content)  # turns the picture as the container says; its EXIF orientation is void
+    picture = pillow_heif.open_heif(content)  # turns the picture as the container says; its EXIF orientation is void
 
     def decode(_: Size) -> pyvips.Image:
         letters, _, deep = picture.mode.partition(";")

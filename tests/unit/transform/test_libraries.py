@@ -8,14 +8,10 @@ from darkroom.transform import libraries
 from darkroom.transform.libraries import KNOWN_FIXED, Library
 
 FOUND = libraries.libraries()
-WAITS_FOR_ANOTHER_PACKAGE = {"libheif for HEIC", "libde265"}
-"""pi-heif was given up with libheif 1.23.0; pillow-heif 1.8.1 has the same interface and libheif 1.23.6."""
 
 
 @pytest.mark.parametrize("library", FOUND, ids=lambda library: library.name)
-def test_its_known_holes_are_closed(library: Library, request: pytest.FixtureRequest) -> None:
-    if library.name in WAITS_FOR_ANOTHER_PACKAGE:
-        request.applymarker(pytest.mark.xfail(strict=True, reason="the package that brings it is not maintained"))
+def test_its_known_holes_are_closed(library: Library) -> None:
     assert library.version is not None, "nobody can tell which version it is"
     assert library.is_fixed, f"{library.version} is older than {library.at_least}: {library.because}"
 

@@ -182,6 +182,11 @@ def test_a_phones_picture_is_turned_once_as_its_container_says(turns: int) -> No
     assert upright(pictures.heic(120, 80, quarter_turns=turns, exif=pictures.camera_exif(orientation=6)))
 
 
+def test_a_phones_picture_with_a_note_of_a_kind_that_is_no_text_is_a_picture_like_any_other() -> None:
+    content = pictures.heic(120, 80, exif=pictures.camera_exif()).replace(b"Exif\0", b"\xff\xfe\xfd\xfc\0", 1)
+    assert upright(content)
+
+
 def test_an_avif_is_turned_as_its_container_says_and_not_by_its_exif() -> None:
     # Pillow writes the orientation of its EXIF into the container, so the same bytes say it twice.
     stored = pictures.scene(120, 80).transpose(Image.Transpose.ROTATE_90)
