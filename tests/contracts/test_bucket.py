@@ -13,24 +13,28 @@ import pytest
 import pictures
 from darkroom.bucket.objects import ObjectBucket
 from darkroom.errors import AlreadyExists, NotFound
+from emulated import new_bucket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from darkroom.bucket import Bucket
+    from emulator import Emulator
 
-OPENERS: dict[str, Callable[[Path], Bucket]] = {
-    "memory": lambda folder: ObjectBucket.memory(),
-    "folder": ObjectBucket.folder,
-}
 ANY = "application/octet-stream"
 KEY = "originals/01k0000000000000000000000a"
 
 
-@pytest.fixture(params=OPENERS)
-def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
-    return OPENERS[request.param](tmp_path / "bucket")
+@pytest.fixture(params=["memory", "folder", "s3"])
+def bucket(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    if request.param == "memory":
+        return ObjectBucket.memory()
+    if request.param == "folder":
+        return ObjectBucket.folder(tmp_path / "bucket")
+    emulator: Emulator = request.getfixturevalue("emulator")
+    for name, value in emulator.environment().items():
+        monkeypatch.setenv(name, value)
+    return ObjectBucket.s3(new_bucket(emulator), endpoint=emulator.url)
 
 
 @pytest.fixture

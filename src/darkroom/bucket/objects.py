@@ -13,6 +13,7 @@ What obstore leaves different between its stores, or undone, and where that is l
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import re
@@ -21,7 +22,7 @@ import shutil
 import tempfile
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from heapq import merge
 from itertools import islice
 from pathlib import Path
@@ -29,17 +30,17 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import LocalStore, MemoryStore
+from obstore.store import LocalStore, MemoryStore, S3Store
 
 from darkroom.bucket import Stat, Stored
 from darkroom.errors import AlreadyExists, NotFound, StorageFull, Unavailable
 from darkroom.transform.sniff import HEAD_BYTES, sniff
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from obstore import GetResult, ObjectMeta
-    from obstore.store import ObjectStore
+    from obstore import Attributes, GetResult, ObjectMeta
+    from obstore.store import ObjectStore, S3Config
 
 UNKNOWN_TYPE = "application/octet-stream"
 LEFTOVER_SECONDS = 3600
@@ -53,6 +54,11 @@ _PLACING_TRIES = 100
 
 NO_ROOM = "there is no room left for pictures; free some on the disk, by deleting images for instance, and try again"
 
+ANSWER_SECONDS = 30
+"""For one try of one request to a cloud, its body included."""
+RETRIES, RETRY_SECONDS = 4, 45
+"""How often a cloud is asked again that fails or is busy, and from when on it is not: a function has a minute or so."""
+
 NAMES_AT_ONCE = 250_000
 """How many names of one folder are sorted in memory at a time: about 25 MB."""
 
@@ -60,8 +66,29 @@ NAMES_AT_ONCE = 250_000
 class ObjectBucket:
     """A ``Bucket`` on any store of obstore's that is atomic and durable by itself, as clouds are."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, *, cache_control: Callable[[str], str] | None = None) -> None:
+        """``cache_control`` says, of a key, the header that readers are given with the object by the store itself."""
         self._store = store
+        self._cache_control = cache_control
+
+    @staticmethod
+    def s3(name: str, *, endpoint: str | None = None, cache_control: Callable[[str], str] | None = None) -> S3Bucket:
+        """Return the bucket of S3 called ``name``, at ``endpoint`` where that is not AWS's own.
+
+        Region and credentials are those of the environment, as AWS's own libraries read them.
+        """
+        config: S3Config = {} if endpoint is None else {"endpoint": endpoint}
+        store = S3Store(
+            name,
+            config=config,
+            client_options={
+                "timeout": timedelta(seconds=ANSWER_SECONDS),
+                "connect_timeout": timedelta(seconds=5),
+                "allow_http": endpoint is not None and endpoint.startswith("http:"),
+            },
+            retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=RETRY_SECONDS)},
+        )
+        return S3Bucket(store, cache_control=cache_control)
 
     @staticmethod
     def memory() -> ObjectBucket:
@@ -76,12 +103,15 @@ class ObjectBucket:
     def put(self, key: str, body: bytes | Path, *, content_type: str, create_only: bool = False) -> Stat:
         _check(key)
         size = len(body) if isinstance(body, bytes) else body.stat().st_size
+        attributes: Attributes = {"Content-Type": content_type}
+        if self._cache_control is not None:
+            attributes["Cache-Control"] = self._cache_control(key)
         with _translated(key):
             result = obstore.put(
                 self._store,
                 key,
                 body,
-                attributes={"Content-Type": content_type},
+                attributes=attributes,
                 mode="create" if create_only else "overwrite",
                 use_multipart=False,
             )
@@ -136,6 +166,15 @@ class ObjectBucket:
     def check(self) -> None:
         with _translated("the list of all objects"):
             next(iter(obstore.list(self._store, chunk_size=1)), None)
+
+
+class S3Bucket(ObjectBucket):
+    """A ``Bucket`` on S3."""
+
+    def list(self, prefix: str) -> Iterator[Stat]:
+        for stat in super().list(prefix):
+            # A listing may know more of the time than the header of an object says.
+            yield dataclasses.replace(stat, modified=stat.modified.replace(microsecond=0))
 
 
 class FolderBucket(ObjectBucket):
