@@ -18,12 +18,14 @@ PORTS = {
     "darkroom.transform.recipes",
     "darkroom.transform.plan",
     "darkroom.transform.sniff",
+    "darkroom.transform.options",
     "darkroom.catalog.quotas",
     "darkroom.catalog.terms",
     "darkroom.catalog.documents",
     "darkroom.catalog.cursors",
     "darkroom.edge.paths",
     "darkroom.edge.negotiation",
+    "darkroom.edge.signatures",
 }
 CORE = {
     *(f"darkroom.{name}" for name in ("service", "arrival", "settings", "sweep", "audit", "verify", "failures")),
