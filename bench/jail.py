@@ -88,7 +88,7 @@ def print_layers() -> None:
 
 def overhead(title: str, photo: Path, order: Order, turns: int) -> None:
     """Print the time of one picture in this process and in the jail."""
-    from darkroom.transform.vips import InlineTransform  # noqa: PLC0415  # a zygote imports this file and has no threads
+    from darkroom.transform.inline import InlineTransform  # noqa: PLC0415  # a zygote imports this file and has no threads
 
     inline = InlineTransform()
     with closing(JailedTransform(1, allowance=KEPT)) as kept, closing(JailedTransform(1, allowance=FRESH)) as fresh:

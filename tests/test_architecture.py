@@ -19,6 +19,7 @@ PORTS = {
     "darkroom.transform.plan",
     "darkroom.transform.sniff",
     "darkroom.transform.options",
+    "darkroom.transform.geometry",
     "darkroom.catalog.quotas",
     "darkroom.catalog.terms",
     "darkroom.catalog.documents",
@@ -37,7 +38,7 @@ DEPLOYMENT_FOLDERS = ("embedded", "serverless", "cli", "__main__")
 
 # One third-party library (or delicate part of the standard one) lives in one place.
 HOMES = {
-    "pyvips": {"transform/vips.py"},
+    "pyvips": {"transform/vips.py", "transform/retouch.py"},
     "pillow_heif": {"transform/vips.py"},
     "imagesize": {"transform/headers.py"},
     "obstore": {"bucket/objects.py"},

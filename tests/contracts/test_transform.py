@@ -15,9 +15,9 @@ import pictures
 from darkroom.errors import TooLarge, TooManyPixels, UnreadableImage, UnsupportedFormat
 from darkroom.model import Format
 from darkroom.transform import Limits, Order
+from darkroom.transform.inline import InlineTransform
 from darkroom.transform.jail import JailedTransform
 from darkroom.transform.recipes import DEFAULT_QUALITY, DEFAULT_RECIPES, WRITABLE, Fit, Recipe
-from darkroom.transform.vips import InlineTransform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -20,7 +20,7 @@ from darkroom.figures.memory import MemoryFigures
 from darkroom.model import Facts, Format, Image, Original, OriginalPolicy, Shelved, Source, State
 from darkroom.service import Rules, Service, utc_now
 from darkroom.transform.headers import dimensions
-from darkroom.transform.vips import InlineTransform
+from darkroom.transform.inline import InlineTransform
 from darkroom.uploads.signed import SignedTickets
 from rooms import ATTEMPTS, LEASE_SECONDS, OWNER, PICTURE, RECIPES
 

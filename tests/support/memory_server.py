@@ -22,8 +22,8 @@ from darkroom.figures.memory import MemoryFigures
 from darkroom.model import OriginalPolicy
 from darkroom.service import Rules, Service, utc_now
 from darkroom.transform.headers import dimensions
+from darkroom.transform.inline import InlineTransform
 from darkroom.transform.recipes import load_recipes
-from darkroom.transform.vips import InlineTransform
 from darkroom.uploads.signed import SignedTickets
 
 if TYPE_CHECKING:

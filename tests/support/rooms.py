@@ -24,8 +24,8 @@ from darkroom.figures.memory import MemoryFigures
 from darkroom.model import Format, Image, OriginalPolicy, State
 from darkroom.service import Rules, Service
 from darkroom.transform.headers import dimensions
+from darkroom.transform.inline import InlineTransform
 from darkroom.transform.recipes import Fit, Recipe
-from darkroom.transform.vips import InlineTransform
 from darkroom.uploads.signed import SignedTickets
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from darkroom.embedded.layout import Layout
 from darkroom.model import OriginalPolicy
 from darkroom.service import Edit, Service
 from darkroom.steps import Step
-from darkroom.transform.vips import InlineTransform
+from darkroom.transform.inline import InlineTransform
 from studio import SAMPLES, Sample
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from PIL import Image
 import pictures
 from darkroom.model import Format
 from darkroom.transform import Order
+from darkroom.transform.inline import InlineTransform
 from darkroom.transform.recipes import load_recipes
-from darkroom.transform.vips import InlineTransform
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

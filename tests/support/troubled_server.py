@@ -22,7 +22,7 @@ from darkroom.embedded.layout import Layout
 from darkroom.embedded.logs import start_logging
 from darkroom.embedded.processor import Pace, Processor
 from darkroom.errors import Unavailable
-from darkroom.transform.vips import InlineTransform
+from darkroom.transform.inline import InlineTransform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

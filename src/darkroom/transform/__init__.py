@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 if TYPE_CHECKING:
     from darkroom.model import Facts, Format
+    from darkroom.transform.options import Transformation
+    from darkroom.transform.plan import Size
     from darkroom.transform.recipes import Recipe
 
 
@@ -29,6 +31,21 @@ class Order:
     """
 
     recipes: tuple[Recipe, ...]
+    focus: tuple[float, float] | None = None
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """One picture to order, of an original or of a smaller picture that shows all of it.
+
+    ``original`` is the size that the transformation's pixels are meant in, and ``focus`` a point (0–1), both as a
+    person sees the picture.
+    """
+
+    transformation: Transformation
+    format: Format
+    original: Size
     focus: tuple[float, float] | None = None
     limits: Limits = Limits()
 
@@ -78,6 +95,10 @@ class Transform(Protocol):
         """
         ...
 
+    def make(self, original: BinaryIO, wish: Wish) -> Slot:
+        """Make one picture, of exactly the format that is wished for. Raises as ``render``, and ``InvalidRequest``."""
+        ...
+
     def close(self) -> None:
         """Stop what was started; safe to call twice."""
         ...
@@ -89,6 +110,11 @@ class Elsewhere:
     def render(self, original: BinaryIO, order: Order) -> Rendered:  # noqa: ARG002  # the port's signature
         """Refuse: reaching this is a mistake in the wiring."""
         msg = "this process does not decode; events are handled by another one"
+        raise RuntimeError(msg)
+
+    def make(self, original: BinaryIO, wish: Wish) -> Slot:  # noqa: ARG002  # as above
+        """Refuse, as above."""
+        msg = "this process does not decode; pictures are made by another one"
         raise RuntimeError(msg)
 
     def close(self) -> None:

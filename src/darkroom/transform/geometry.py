@@ -1,7 +1,7 @@
 """Where the pixels of a transformation come from and where they go: pure geometry, no pixel is touched.
 
-The steps are those of ``Transformation``: crop, turn, fit. They are reckoned on the original, because its pixels are what
-a crop is given in, and carried over to whatever the picture is really made from: the original or a smaller rendition.
+The steps are those of ``Transformation``: crop, turn, fit. They are reckoned on the original, because its pixels are
+what a crop is given in, and carried over to whatever the picture is really made from: the original or a smaller one.
 """
 
 from __future__ import annotations
@@ -56,13 +56,19 @@ def steps(source: Size, original: Size, wanted: Transformation, focus: tuple[flo
     whole = Box(0, 0, *original)
     taken = whole if wanted.crop is None else _within(Box(*wanted.crop), original)
     box = _carried_over(taken, original, source)
-    turned = _turned(box.size, wanted)
-    if wanted.enlarge:
-        # The frame is fitted as into a picture that is large enough: so nothing is held back.
-        across = math.ceil(max((wanted.width or 0) / turned.width, (wanted.height or 0) / turned.height, 1))
-        turned = Size(turned.width * across, turned.height * across)
-    fitted = layout(turned, _frame(wanted), _focus_in(taken, original, wanted, focus))
+    point = _focus_in(taken, original, wanted, focus)
+    fitted = layout(_room(_turned(taken.size, wanted), wanted), _frame(wanted), point)
+    if not wanted.enlarge and not _turned(box.size, wanted).holds(fitted.scaled):
+        fitted = layout(_turned(box.size, wanted), _frame(wanted), point)
     return Steps(box=box, scaled=_turned(fitted.scaled, wanted), layout=fitted)
+
+
+def _room(size: Size, wanted: Transformation) -> Size:
+    """Return the size of a picture, or a multiple of it where it may be enlarged: so nothing holds the frame back."""
+    if not wanted.enlarge:
+        return size
+    times = math.ceil(max((wanted.width or 0) / size.width, (wanted.height or 0) / size.height, 1))
+    return Size(size.width * times, size.height * times)
 
 
 def needed(original: Size, wanted: Transformation) -> Size:

@@ -20,16 +20,18 @@ import threading
 import time
 from collections import deque
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from darkroom.errors import BadConfiguration, DarkroomError, RenderFailed, Unavailable
 from darkroom.transform import Rendered, messages, worker
 from darkroom.transform.sandbox import LAYERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from darkroom.transform import Order
+    from darkroom.transform import Order, Slot, Wish
+
+_Made = TypeVar("_Made")
 
 _MEBIBYTE = 1024 * 1024
 _START_SECONDS = 30.0
@@ -78,7 +80,7 @@ class JailedTransform:
         *,
         allowance: Allowance | None = None,
         required: frozenset[str] = frozenset(),
-        render: str = "darkroom.transform.vips:render",
+        render: str = "darkroom.transform.inline:perform",
     ) -> None:
         """Start all workers. ``render`` is the ``module:function`` they run; ``required`` are names of ``LAYERS``.
 
@@ -112,9 +114,14 @@ class JailedTransform:
             return workers if self._zygote is None else (self._zygote.pid, *workers)
 
     def render(self, original: BinaryIO, order: Order) -> Rendered:
-        request = messages.frame(messages.order_to_header(order))
+        return self._have_done(original, lambda jailed, descriptor: jailed.render(descriptor, order, self._allowance))
+
+    def make(self, original: BinaryIO, wish: Wish) -> Slot:
+        return self._have_done(original, lambda jailed, descriptor: jailed.make(descriptor, wish, self._allowance))
+
+    def _have_done(self, original: BinaryIO, work: Callable[[_Worker, int], _Made | DarkroomError]) -> _Made:
         with _read_only(original) as descriptor:
-            outcome = self._render(descriptor, request, order)
+            outcome = self._outcome(lambda jailed: work(jailed, descriptor))
         if isinstance(outcome, DarkroomError):
             raise outcome
         return outcome
@@ -131,11 +138,11 @@ class JailedTransform:
             if self._zygote is not None:
                 self._zygote.close()
 
-    def _render(self, descriptor: int, request: bytes, order: Order) -> Rendered | DarkroomError:
+    def _outcome(self, work: Callable[[_Worker], _Made | DarkroomError]) -> _Made | DarkroomError:
         jailed = self._take()
         reusable = False
         try:
-            outcome = jailed.render(descriptor, request, order, self._allowance)
+            outcome = work(jailed)
             reusable = not isinstance(outcome, RenderFailed) and not jailed.is_spent(self._allowance)
         except (OSError, messages.Malformed) as error:
             reason = jailed.post_mortem(error, self._allowance)
@@ -329,13 +336,10 @@ class _Worker:
         """Tell whether another worker should take the next image."""
         return self._images >= allowance.images or self._cpu_seconds() >= allowance.cpu_seconds
 
-    def render(self, descriptor: int, request: bytes, order: Order, allowance: Allowance) -> Rendered | DarkroomError:
+    def render(self, descriptor: int, order: Order, allowance: Allowance) -> Rendered | DarkroomError:
         """Return what the worker made, or the error it named. Raises ``OSError`` or ``Malformed``."""
         deadline = time.monotonic() + allowance.seconds
-        self._images += 1
-        self._channel.settimeout(_left(deadline))
-        sent = socket.send_fds(self._channel, [request], [descriptor])
-        self._channel.sendall(request[sent:])
+        self._send(descriptor, order, deadline)
         length, sha256 = _measure(descriptor)  # meanwhile the worker is decoding
         header = self._header(deadline)
         if error := messages.error_of(header):
@@ -346,6 +350,23 @@ class _Worker:
             messages.check_body(replace(slot, body=self._read(body_length, deadline))) for slot, body_length in slots
         )
         return Rendered(facts=facts, slots=filled)
+
+    def make(self, descriptor: int, wish: Wish, allowance: Allowance) -> Slot | DarkroomError:
+        """Return the picture that was wished for; otherwise as ``render``."""
+        deadline = time.monotonic() + allowance.seconds
+        self._send(descriptor, wish, deadline)
+        header = self._header(deadline)
+        if error := messages.error_of(header):
+            return error
+        slot, length = messages.picture_of(header, wish, most_bytes=allowance.answer_bytes)
+        return messages.check_body(replace(slot, body=self._read(length, deadline)))
+
+    def _send(self, descriptor: int, order: Order | Wish, deadline: float) -> None:
+        self._images += 1
+        request = messages.frame(messages.order_to_header(order))
+        self._channel.settimeout(_left(deadline))
+        sent = socket.send_fds(self._channel, [request], [descriptor])
+        self._channel.sendall(request[sent:])
 
     def post_mortem(self, error: Exception, allowance: Allowance) -> str:
         """Kill the worker and return a sentence that says what was wrong with it."""

@@ -16,9 +16,12 @@ import unicodedata
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from darkroom.errors import RenderFailed, TooLarge, TooManyPixels, UnreadableImage, UnsupportedFormat
+from darkroom.errors import InvalidRequest, RenderFailed, TooLarge, TooManyPixels, UnreadableImage, UnsupportedFormat
 from darkroom.model import Exif, Facts, Format, Source
-from darkroom.transform import Limits, Order, Rendered, Slot
+from darkroom.transform import Limits, Order, Rendered, Slot, Wish
+from darkroom.transform.options import canonical
+from darkroom.transform.options import parse as parse_options
+from darkroom.transform.plan import Size
 from darkroom.transform.recipes import Fit, Recipe
 from darkroom.transform.sniff import sniff
 
@@ -38,7 +41,8 @@ PLACEHOLDER_MAX = 64
 _LARGEST = 2**53
 
 _ERRORS = {
-    error.__name__: error for error in (UnsupportedFormat, UnreadableImage, TooManyPixels, TooLarge, RenderFailed)
+    error.__name__: error
+    for error in (UnsupportedFormat, UnreadableImage, TooManyPixels, TooLarge, InvalidRequest, RenderFailed)
 }
 """The errors of the port: a worker can raise no other in the service."""
 
@@ -53,8 +57,16 @@ def frame(header: dict[str, Any]) -> bytes:
     return LENGTH.pack(len(body)) + body
 
 
-def order_to_header(order: Order) -> dict[str, Any]:
+def order_to_header(order: Order | Wish) -> dict[str, Any]:
     """Return an order as JSON knows it."""
+    if isinstance(order, Wish):
+        return {
+            "wish": canonical(order.transformation),
+            "format": order.format,
+            "original": order.original,
+            "focus": order.focus,
+            "limits": _limits(order.limits),
+        }
     return {
         "recipes": [
             {
@@ -70,17 +82,25 @@ def order_to_header(order: Order) -> dict[str, Any]:
             for recipe in order.recipes
         ],
         "focus": order.focus,
-        "limits": {
-            "bytes": order.limits.bytes,
-            "pixels": order.limits.pixels,
-            "side": order.limits.side,
-            "frames": order.limits.frames,
-        },
+        "limits": _limits(order.limits),
     }
 
 
-def order_from_header(header: dict[str, Any]) -> Order:
+def _limits(limits: Limits) -> dict[str, Any]:
+    return {"bytes": limits.bytes, "pixels": limits.pixels, "side": limits.side, "frames": limits.frames}
+
+
+def order_from_header(header: dict[str, Any]) -> Order | Wish:
     """Return the order that the service sent; it is trusted."""
+    if "wish" in header:
+        focus = header["focus"]
+        return Wish(
+            transformation=parse_options(header["wish"]).transformation,
+            format=Format(header["format"]),
+            original=Size(*header["original"]),
+            focus=focus and (focus[0], focus[1]),
+            limits=Limits(**header["limits"]),
+        )
     recipes = tuple(
         Recipe(
             name=each["name"],
@@ -124,18 +144,20 @@ def rendered_to_header(rendered: Rendered) -> dict[str, Any]:
                 "focal_length": exif.focal_length,
             },
         },
-        "slots": [
-            {
-                "variant": slot.variant,
-                "extension": slot.extension,
-                "format": slot.format,
-                "width": slot.width,
-                "height": slot.height,
-                "bytes": len(slot.body),
-                "listed": slot.listed,
-            }
-            for slot in rendered.slots
-        ],
+        "slots": [slot_to_header(slot) for slot in rendered.slots],
+    }
+
+
+def slot_to_header(slot: Slot) -> dict[str, Any]:
+    """Return everything but the body as JSON knows it."""
+    return {
+        "variant": slot.variant,
+        "extension": slot.extension,
+        "format": slot.format,
+        "width": slot.width,
+        "height": slot.height,
+        "bytes": len(slot.body),
+        "listed": slot.listed,
     }
 
 
@@ -178,23 +200,33 @@ def slots_of(header: dict[str, Any], order: Order, *, most_bytes: int) -> list[t
     wanted = {(recipe.name, form.extension) for recipe in order.recipes for form in recipe.formats}
     if not isinstance(found, list) or len(found) != len(wanted):
         raise Malformed("not as many slots as were ordered")
-    slots = []
-    for each in map(_mapping, found):
-        slot = Slot(
-            variant=_text(each, "variant"),
-            extension=_text(each, "extension"),
-            format=_member(Format, each, "format"),
-            width=_whole(each, "width", 1, order.limits.side),
-            height=_whole(each, "height", 1, order.limits.side),
-            body=b"",
-            listed=_truth(each, "listed"),
-        )
-        slots.append((slot, _whole(each, "bytes", 1, most_bytes)))
+    slots = [_slot(each, order.limits, most_bytes) for each in map(_mapping, found)]
     if {(slot.variant, slot.extension) for slot, _ in slots} != wanted:
         raise Malformed("other slots than were ordered")
     if sum(length for _, length in slots) > most_bytes:
         raise _malformed("slots", f"have more than {most_bytes} bytes together")
     return slots
+
+
+def picture_of(header: dict[str, Any], wish: Wish, *, most_bytes: int) -> tuple[Slot, int]:
+    """Return the one picture that was wished for, still without body, and how long that is. Raises ``Malformed``."""
+    slot, length = _slot(header, wish.limits, most_bytes)
+    if slot.format is not wish.format or slot.extension != wish.format.extension:
+        raise Malformed("another format than was ordered")
+    return slot, length
+
+
+def _slot(each: dict[str, Any], limits: Limits, most_bytes: int) -> tuple[Slot, int]:
+    slot = Slot(
+        variant=_text(each, "variant"),
+        extension=_text(each, "extension"),
+        format=_member(Format, each, "format"),
+        width=_whole(each, "width", 1, limits.side),
+        height=_whole(each, "height", 1, limits.side),
+        body=b"",
+        listed=_truth(each, "listed"),
+    )
+    return slot, _whole(each, "bytes", 1, most_bytes)
 
 
 def check_body(slot: Slot) -> Slot:

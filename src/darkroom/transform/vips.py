@@ -74,17 +74,6 @@ _PLAIN_PIXEL = 8
 """Bytes a pixel may have for libvips to lift its bounds on a TIFF's buffers: red, green, blue and alpha in 16 bits."""
 
 
-class InlineTransform:
-    """Renders in this process: for tests, and for a process that is itself a jail."""
-
-    def render(self, original: BinaryIO, order: Order) -> Rendered:
-        """As the port says."""
-        return render(original, order)
-
-    def close(self) -> None:
-        """As the port says; nothing was started."""
-
-
 def library_versions() -> dict[str, str]:
     """Return what libraries tell of themselves: libvips, and what decodes HEIC."""
     told = pillow_heif.libheif_info()
@@ -102,7 +91,7 @@ def render(original: BinaryIO, order: Order) -> Rendered:
     Takes memory for the original's bytes and for the base picture, and, where a format cannot be read line by line
     (progressive JPEG, interlaced PNG, WebP, AVIF, HEIC), for a few bytes of each of its pixels.
     """
-    _configure()
+    configure()
     original.seek(0)
     content = original.read(order.limits.bytes + 1)
     if len(content) > order.limits.bytes:
@@ -113,13 +102,13 @@ def render(original: BinaryIO, order: Order) -> Rendered:
 
 
 def _render(content: bytes, order: Order) -> Rendered:
-    opened = _open(content)
+    opened = open_original(content)
     check_limits(opened.stored, opened.frames, order.limits)
     seen = as_seen(opened.stored, opened.orientation)
     sketch = layout(seen, _SKETCH, None)
     layouts = [layout(seen, recipe, order.focus) for recipe in order.recipes]
     pictures = _decode(opened, largest([sketch, *layouts]))
-    with _writing(), ThreadPoolExecutor(_helpers()) as pool:
+    with writing(), ThreadPoolExecutor(_helpers()) as pool:
         writer = _Writer(pool, pictures)
         for recipe, wanted in sorted(zip(order.recipes, layouts, strict=True), key=_largest_first):
             writer.begin(recipe, wanted)
@@ -139,7 +128,7 @@ def _render(content: bytes, order: Order) -> Rendered:
 
 
 @cache
-def _configure() -> None:
+def configure() -> None:
     """Set what libvips keeps for the whole process: no cache, one thread each, and no loader but those named above."""
     pyvips.cache_set_max(0)
     pyvips.concurrency_set(1)
@@ -161,7 +150,7 @@ def _helpers() -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Opened:
+class Opened:
     """An original whose header was read. ``stored`` is the size of one frame in the file, before orientation.
 
     ``decode`` takes the size that is wanted of each frame, as stored, and returns the frames below one another at that
@@ -177,7 +166,7 @@ class _Opened:
 
 
 @contextmanager
-def _reading(found: Format) -> Iterator[None]:
+def reading(found: Format) -> Iterator[None]:
     """Say in a sentence that an original cannot be read; pillow-heif raises as its documentation says."""
     try:
         yield
@@ -186,7 +175,8 @@ def _reading(found: Format) -> Iterator[None]:
         raise UnreadableImage(msg) from error
 
 
-def _open(content: bytes) -> _Opened:
+def open_original(content: bytes) -> Opened:
+    """Read a file's header by the loader its first bytes ask for. Raises ``UnsupportedFormat``, ``UnreadableImage``."""
     found = sniff(content[:HEAD_BYTES])
     if found is None:
         raise UnsupportedFormat(NOT_AN_IMAGE)
@@ -199,14 +189,14 @@ def _open(content: bytes) -> _Opened:
         Format.AVIF: _open_avif,
         Format.HEIC: _open_heic,
     }
-    with _reading(found):
+    with reading(found):
         opened = openers[found](content)
         if min(opened.stored) < 1:
             raise ValueError(opened.stored)
         return opened
 
 
-def _open_jpeg(content: bytes) -> _Opened:
+def _open_jpeg(content: bytes) -> Opened:
     # Damage in the middle of a JPEG is a mere warning to its decoder, which goes on in grey.
     header = pyvips.Image.jpegload_buffer(content, access="sequential", fail_on="warning")
 
@@ -219,12 +209,12 @@ def _open_jpeg(content: bytes) -> _Opened:
     return _opened(Format.JPEG, header, decode)
 
 
-def _open_png(content: bytes) -> _Opened:
+def _open_png(content: bytes) -> Opened:
     header = pyvips.Image.pngload_buffer(content, access="sequential", fail_on="error")
     return _opened(Format.PNG, header, lambda _: header)
 
 
-def _open_webp(content: bytes) -> _Opened:
+def _open_webp(content: bytes) -> Opened:
     header = pyvips.Image.webpload_buffer(content, access="sequential", fail_on="error")
     frames = _told(header, "n-pages", 1)
 
@@ -237,7 +227,7 @@ def _open_webp(content: bytes) -> _Opened:
     return _opened(Format.WEBP, header, decode, frames=frames)
 
 
-def _open_gif(content: bytes) -> _Opened:
+def _open_gif(content: bytes) -> Opened:
     header = pyvips.Image.gifload_buffer(content, access="sequential", fail_on="error")
 
     def decode(_: Size) -> pyvips.Image:
@@ -246,7 +236,7 @@ def _open_gif(content: bytes) -> _Opened:
     return _opened(Format.GIF, header, decode, frames=_told(header, "n-pages", 1))
 
 
-def _open_tiff(content: bytes) -> _Opened:
+def _open_tiff(content: bytes) -> Opened:
     header = pyvips.Image.tiffload_buffer(content, access="sequential", fail_on="error")
     pixel = header.bands * len(pyvips.Image.black(1, 1).cast(header.format).write_to_memory())
     if pixel > _DEEPEST_PIXEL:
@@ -261,13 +251,13 @@ def _open_tiff(content: bytes) -> _Opened:
     return _opened(Format.TIFF, header, decode, exif=content)
 
 
-def _open_avif(content: bytes) -> _Opened:
+def _open_avif(content: bytes) -> Opened:
     # The loader has turned the picture as the container says, which is all that counts: not the EXIF orientation.
     header = pyvips.Image.heifload_buffer(content, access="sequential", fail_on="error")
     return _opened(Format.AVIF, header, lambda _: header)
 
 
-def _open_heic(content: bytes) -> _Opened:
+def _open_heic(content: bytes) -> Opened:
     picture = pillow_heif.open_heif(content)  # turns the picture as the container says; its EXIF orientation is void
 
     def decode(_: Size) -> pyvips.Image:
@@ -281,7 +271,7 @@ def _open_heic(content: bytes) -> _Opened:
             image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
         return image
 
-    return _Opened(
+    return Opened(
         format=Format.HEIC,
         stored=Size(*picture.size),
         frames=1,
@@ -298,8 +288,8 @@ def _opened(
     *,
     frames: int = 1,
     exif: bytes | None = None,
-) -> _Opened:
-    return _Opened(
+) -> Opened:
+    return Opened(
         format=found,
         stored=_size(header),
         frames=frames,
@@ -318,22 +308,22 @@ def _size(image: pyvips.Image) -> Size:
     return Size(image.width, image.height)
 
 
-def _decode(opened: _Opened, wanted: Size) -> _Pictures:
+def _decode(opened: Opened, wanted: Size) -> _Pictures:
     """Decode an original into a base picture of ``wanted`` size: upright, 8-bit sRGB, in memory."""
     stored = as_seen(wanted, opened.orientation)
-    with _reading(opened.format):
+    with reading(opened.format):
         strip = opened.decode(stored)
         height = strip.height // opened.frames
-        base = _each_frame(strip, height, lambda frame: _to_srgb(_resized(frame, stored)))
+        base = each_frame(strip, height, lambda frame: to_srgb(resized(frame, stored)))
     if opened.orientation > 1:
-        base = _each_frame(base, stored.height, lambda frame: _upright(frame, opened.orientation))
+        base = each_frame(base, stored.height, lambda frame: upright(frame, opened.orientation))
     transparent = bool(base.hasalpha()) and base[-1].min() < 255
     if base.hasalpha() and not transparent:
         base = base.extract_band(0, n=base.bands - 1).copy_memory()
     return _Pictures(base, wanted, frames=opened.frames, transparent=transparent)
 
 
-def _each_frame(strip: pyvips.Image, height: int, change: Callable[[pyvips.Image], pyvips.Image]) -> pyvips.Image:
+def each_frame(strip: pyvips.Image, height: int, change: Callable[[pyvips.Image], pyvips.Image]) -> pyvips.Image:
     """Change each frame of ``height`` by itself, so that none bleeds into its neighbours; the result is in memory."""
     if strip.height == height:
         return change(strip).copy_memory()
@@ -342,11 +332,13 @@ def _each_frame(strip: pyvips.Image, height: int, change: Callable[[pyvips.Image
     return pyvips.Image.arrayjoin(frames, across=1).copy_memory()
 
 
-def _first_frame(strip: pyvips.Image, size: Size) -> pyvips.Image:
+def first_frame(strip: pyvips.Image, size: Size) -> pyvips.Image:
+    """Return the first of the frames of ``size`` that lie below one another."""
     return strip if strip.height == size.height else strip.crop(0, 0, *size)
 
 
-def _resized(image: pyvips.Image, size: Size) -> pyvips.Image:
+def resized(image: pyvips.Image, size: Size) -> pyvips.Image:
+    """Return an image in another size, larger or smaller."""
     if _size(image) == size:
         return image
     across, down = size.width / image.width, size.height / image.height
@@ -357,7 +349,7 @@ def _resized(image: pyvips.Image, size: Size) -> pyvips.Image:
     return weighted.resize(across, vscale=down).unpremultiply().cast(image.format)
 
 
-def _to_srgb(image: pyvips.Image) -> pyvips.Image:
+def to_srgb(image: pyvips.Image) -> pyvips.Image:
     """Convert whatever a file holds to 8-bit sRGB; of shrunk pixels only, because it takes long.
 
     A profile that does not fit the pixels is ignored, as browsers do.
@@ -373,7 +365,8 @@ def _to_srgb(image: pyvips.Image) -> pyvips.Image:
     return image.extract_band(0, n=min(image.bands, 4)).cast("uchar")
 
 
-def _upright(image: pyvips.Image, orientation: int) -> pyvips.Image:
+def upright(image: pyvips.Image, orientation: int) -> pyvips.Image:
+    """Return an image turned as its EXIF orientation says; it has to be in memory."""
     image = image.copy()
     image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
     return image.autorot()
@@ -394,7 +387,7 @@ class _Pictures:
         """Return it in a size that the base holds."""
         if size not in self._made:
             source = nearest(list(self._made), size)
-            self._made[size] = _each_frame(self._made[source], source.height, lambda frame: _resized(frame, size))
+            self._made[size] = each_frame(self._made[source], source.height, lambda frame: resized(frame, size))
         return self._made[size]
 
     def framed(self, wanted: Layout, background: str) -> pyvips.Image:
@@ -404,19 +397,19 @@ class _Pictures:
             return strip
         left, top = wanted.left, wanted.top
         if wanted.seek is not None:
-            found = _first_frame(strip, wanted.scaled).smartcrop(*wanted.size, interesting=wanted.seek)
+            found = first_frame(strip, wanted.scaled).smartcrop(*wanted.size, interesting=wanted.seek)
             left, top = -found.xoffset, -found.yoffset
         paint = [*bytes.fromhex(background.removeprefix("#")), *[255] * (strip.bands - 3)]
 
         def shown(frame: pyvips.Image) -> pyvips.Image:
             return frame.embed(-left, -top, *wanted.size, extend="background", background=paint)
 
-        return _each_frame(strip, wanted.scaled.height, shown)
+        return each_frame(strip, wanted.scaled.height, shown)
 
     def look(self, size: Size) -> tuple[str, str]:
         """Return placeholder and main colour, from the first frame scaled to ``size``."""
         source = nearest(list(self._made), size)
-        sketch = _resized(_first_frame(self._made[source], source), size)
+        sketch = resized(first_frame(self._made[source], source), size)
         rgba = bytes((sketch if sketch.hasalpha() else sketch.bandjoin(255)).write_to_memory())
         return base64.b64encode(thumbhash(*size, rgba)).decode(), main_color(rgba)
 
@@ -435,7 +428,7 @@ class _Writer:
         for each in sorted(self._encodings(recipe), key=lambda encoding: -_COST[encoding.format]):
             key = self._key(recipe, wanted, each)
             if key not in self._begun:
-                self._begun[key] = self._pool.submit(_encode, picture, wanted.size.height, each)
+                self._begun[key] = self._pool.submit(encode, picture, wanted.size.height, each)
 
     def end(self, recipe: Recipe, wanted: Layout) -> list[Slot]:
         """Wait for the slots of a recipe that was begun."""
@@ -461,7 +454,7 @@ class _Writer:
 
 
 @contextmanager
-def _writing() -> Iterator[None]:
+def writing() -> Iterator[None]:
     """What was read can be written: if not, the fault is here and not in the original."""
     try:
         yield
@@ -470,7 +463,7 @@ def _writing() -> Iterator[None]:
         raise RenderFailed(msg) from error
 
 
-def _encode(picture: pyvips.Image, frame_height: int, encoding: Encoding) -> bytes:
+def encode(picture: pyvips.Image, frame_height: int, encoding: Encoding) -> bytes:
     """Return a file without any metadata.
 
     JPEG is baseline with its own Huffman tables: progressive is 4 % smaller, but takes twice as long to make and to

@@ -25,16 +25,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from darkroom.errors import Refused, UnreadableImage
-from darkroom.transform import messages, sandbox
+from darkroom.transform import Slot, messages, sandbox
 from darkroom.transform.headers import dimensions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
-    from darkroom.transform import Order, Rendered
+    from darkroom.transform import Order, Rendered, Wish
 
-    Render = Callable[[BinaryIO, Order], Rendered]
+    Render = Callable[[BinaryIO, Order | Wish], Rendered | Slot]
 
 COMMAND = struct.Struct("!cI")
 """To the zygote: what to do, and the number by which the service knows a worker."""
@@ -198,11 +198,13 @@ def _answer(render: Render, header: dict[str, Any], original: int) -> list[bytes
             decoder_failed = type(error) is UnreadableImage and error.__cause__ is not None
             blamed = MemoryError() if decoder_failed and _lacks_memory(file, order) else error
             return [messages.frame(messages.error_to_header(blamed))]
+    if isinstance(rendered, Slot):
+        return [messages.frame(messages.slot_to_header(rendered)), rendered.body]
     bodies = [slot.body for slot in rendered.slots]
     return [messages.frame(messages.rendered_to_header(rendered)), *bodies]
 
 
-def _lacks_memory(original: BinaryIO, order: Order) -> bool:
+def _lacks_memory(original: BinaryIO, order: Order | Wish) -> bool:
     """Tell whether a picture may be too large for this worker. To a decoder, want of memory looks like damage."""
     try:
         width, height = dimensions(original)

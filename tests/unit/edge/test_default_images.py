@@ -13,8 +13,8 @@ from darkroom.edge.defaults import default_objects, distrust_defaults, packaged,
 from darkroom.errors import BadConfiguration, RenderFailed
 from darkroom.model import Format
 from darkroom.names import default_key
+from darkroom.transform.inline import InlineTransform
 from darkroom.transform.recipes import DEFAULT_RECIPES, Recipe
-from darkroom.transform.vips import InlineTransform
 
 SMALL = (
     Recipe(name="card", width=200, height=200, formats=(Format.JPEG,), quality={Format.JPEG: 80}),
