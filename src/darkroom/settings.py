@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pydantic import (
     AnyHttpUrl,
@@ -26,7 +26,7 @@ from darkroom.errors import BadConfiguration
 from darkroom.model import OriginalPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 PREFIX = "DARKROOM_"
 
@@ -35,42 +35,30 @@ CLIENT_VARIABLES = frozenset({"DARKROOM_SERVER", "DARKROOM_KEY"})
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
+_Kind = TypeVar("_Kind", bound="Shared")
 _URL: TypeAdapter[AnyHttpUrl] = TypeAdapter(AnyHttpUrl)
 _MEBIBYTE = 1024 * 1024
 
 
-class Settings(BaseModel):
-    """The settings of the one-machine deployment. Each is the environment variable ``DARKROOM_`` + its name."""
+class Shared(BaseModel):
+    """The settings that every deployment has. Each is the environment variable ``DARKROOM_`` + its name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every network.")
-    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
-    data: Path = Field(Path("data"), description="Folder where everything the service keeps lies.")
     public_url: str = Field(
         "", description="How people reach the API, e.g. https://images.example; empty: http://HOST:PORT."
     )
     assets_url: str = Field(
         "", description="How readers reach delivered pictures (a CDN's address, say); empty: the same as PUBLIC_URL."
     )
-    keys: bool = Field(
-        default=True, description="Ask callers for an API key; false serves the one owner `local`, on loopback only."
-    )
     allowed_origins: tuple[str, ...] = Field(
         (), description="Origins whose pages may call `/v1` and the upload door, separated by commas."
-    )
-    workers: int = Field(2, ge=1, le=64, description="Processes that answer HTTP.")
-    render_workers: int = Field(
-        0, ge=0, le=64, description="Jailed processes that decode and encode; 0: one for each processor."
     )
     render_seconds: float = Field(60.0, ge=1, le=900, description="Longest time one image may take to render.")
     render_memory_bytes: int = Field(
         3072 * _MEBIBYTE, ge=256 * _MEBIBYTE, description="Most memory one jailed process may take."
     )
     render_recycle: int = Field(1, ge=1, description="Images after which a jailed process is replaced by a fresh one.")
-    jail_layers: tuple[str, ...] = Field(
-        (), description="Layers of the jail without which the service refuses to start, separated by commas."
-    )
     attempts: int = Field(5, ge=1, le=20, description="Tries an event is given before its image is marked failed.")
     recipes: Path | None = Field(None, description="TOML file of named variants; empty: large, medium and small.")
     default_image: Path | None = Field(
@@ -81,18 +69,10 @@ class Settings(BaseModel):
     )
     max_upload_bytes: int = Field(64 * _MEBIBYTE, ge=1, description="Longest file by ticket, in bytes.")
     max_post_bytes: int = Field(4 * _MEBIBYTE, ge=1, description="Longest file by `POST /v1/images`, in bytes.")
-    reserve_bytes: int = Field(
-        64 * _MEBIBYTE,
-        ge=0,
-        description="Room on the disk that no picture takes, so that deletes and changes work when it is full.",
-    )
     max_pixels: int = Field(100_000_000, ge=1, description="Most pixels of an original over all its frames.")
     max_side: int = Field(32_767, ge=1, le=65_535, description="Longest side of an original, in pixels.")
     max_frames: int = Field(1_000, ge=1, description="Most frames of an animated original.")
     max_tags: int = Field(50, ge=0, le=500, description="Most tags of one image.")
-    max_simultaneous_uploads: int = Field(
-        64, ge=1, description="Bodies one HTTP process receives at a time; more are answered 503."
-    )
     key_rate: float = Field(
         0.0, ge=0, le=FASTEST_RATE, description="Requests a second that each key may make; 0: as many as it likes."
     )
@@ -107,40 +87,24 @@ class Settings(BaseModel):
         0, ge=0, description="Most uploads by ticket that one owner may have open; 0: as many as it likes."
     )
     ticket_seconds: int = Field(900, ge=10, le=900, description="Life of an upload ticket.")
-    idle_seconds: float = Field(20.0, ge=0.1, description="Longest silence within an upload before it is given up.")
     minimum_upload_rate: int = Field(
         1024, ge=1, description="Slowest upload that is still waited for, in bytes a second over its whole length."
     )
     browser_seconds: int = Field(86_400, ge=0, description="How long a browser keeps a delivered picture.")
     edge_seconds: int = Field(31_536_000, ge=0, description="How long a CDN keeps a delivered picture.")
     miss_seconds: int = Field(10, ge=0, le=3600, description="How long anybody keeps the default image.")
-    hot_cache_bytes: int = Field(
-        128 * _MEBIBYTE, ge=0, description="Memory each HTTP process may use for pictures that are asked for often."
-    )
-    sweep_seconds: int = Field(
-        3600, ge=0, description="Pause between two sweeps, about; 0: only when `darkroom sweep` is run."
-    )
     failed_days: int = Field(
         14, ge=0, le=3650, description="Days the original of a failed image is kept (docs/maintenance.md)."
     )
     deleted_days: int = Field(
         30, ge=1, le=3650, description="Days it is remembered that an image was deleted (docs/maintenance.md)."
     )
-    purge_url: str = Field(
-        "",
-        description="What an edge in front is sent `PURGE` for, with `{path}` or `{id}` in it (docs/maintenance.md).",
-    )
-    purge_host: str = Field("", description="`Host` header of these requests; empty: the host of PURGE_URL.")
-    purge_command: str = Field("", description="Command that has an edge in front forget an image, instead.")
-    metrics_port: int = Field(
-        0, ge=0, le=65535, description="Loopback port that answers `/metrics` without a key; 0: only with an admin key."
-    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
 
-    @field_validator("allowed_origins", "jail_layers", mode="before")
+    @field_validator("allowed_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        return _parts(value)
 
     @field_validator("key_rate")
     @classmethod
@@ -165,6 +129,63 @@ class Settings(BaseModel):
                 msg = f"{origin} has a path; an origin is scheme, host and port only"
                 raise ValueError(msg)
         return tuple(origin.rstrip("/") for origin in value)
+
+    @property
+    def base_url(self) -> str:
+        """The address of the API, without a slash at its end."""
+        return self.public_url.rstrip("/")
+
+    @property
+    def delivery_url(self) -> str:
+        """The address under which ``/i/`` lies, without a slash at its end."""
+        return (self.assets_url or self.base_url).rstrip("/")
+
+
+class Settings(Shared):
+    """The settings of the one-machine deployment, on top of what every one has."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every network.")
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    data: Path = Field(Path("data"), description="Folder where everything the service keeps lies.")
+    keys: bool = Field(
+        default=True, description="Ask callers for an API key; false serves the one owner `local`, on loopback only."
+    )
+    workers: int = Field(2, ge=1, le=64, description="Processes that answer HTTP.")
+    render_workers: int = Field(
+        0, ge=0, le=64, description="Jailed processes that decode and encode; 0: one for each processor."
+    )
+    jail_layers: tuple[str, ...] = Field(
+        (), description="Layers of the jail without which the service refuses to start, separated by commas."
+    )
+    reserve_bytes: int = Field(
+        64 * _MEBIBYTE,
+        ge=0,
+        description="Room on the disk that no picture takes, so that deletes and changes work when it is full.",
+    )
+    max_simultaneous_uploads: int = Field(
+        64, ge=1, description="Bodies one HTTP process receives at a time; more are answered 503."
+    )
+    idle_seconds: float = Field(20.0, ge=0.1, description="Longest silence within an upload before it is given up.")
+    hot_cache_bytes: int = Field(
+        128 * _MEBIBYTE, ge=0, description="Memory each HTTP process may use for pictures that are asked for often."
+    )
+    sweep_seconds: int = Field(
+        3600, ge=0, description="Pause between two sweeps, about; 0: only when `darkroom sweep` is run."
+    )
+    purge_url: str = Field(
+        "",
+        description="What an edge in front is sent `PURGE` for, with `{path}` or `{id}` in it (docs/maintenance.md).",
+    )
+    purge_host: str = Field("", description="`Host` header of these requests; empty: the host of PURGE_URL.")
+    purge_command: str = Field("", description="Command that has an edge in front forget an image, instead.")
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="Loopback port that answers `/metrics` without a key; 0: only with an admin key."
+    )
+
+    @field_validator("jail_layers", mode="before")
+    @classmethod
+    def _split_layers(cls, value: object) -> object:
+        return _parts(value)
 
     @field_validator("purge_url")
     @classmethod
@@ -203,14 +224,37 @@ class Settings(BaseModel):
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
     @property
-    def delivery_url(self) -> str:
-        """The address under which ``/i/`` lies, without a slash at its end."""
-        return (self.assets_url or self.base_url).rstrip("/")
-
-    @property
     def processors(self) -> int:
         """How many jailed processes to run."""
         return self.render_workers or len(os.sched_getaffinity(0))
+
+
+class CloudSettings(Shared):
+    """The settings of the deployment on AWS, on top of what every one has: set by ``infra/template.yaml``."""
+
+    table: str = Field("", description="DynamoDB table of images and their search terms.")
+    keys_table: str = Field("", description="DynamoDB table of API keys and rates.")
+    uploads_bucket: str = Field("", description="S3 bucket of originals.")
+    assets_bucket: str = Field("", description="S3 bucket that CloudFront reads.")
+    events_queue_url: str = Field("", description="SQS queue of what is to be worked on.")
+    failed_queue_url: str = Field("", description="SQS queue of what nobody works on until a person asks for it.")
+    purge_queue_url: str = Field(
+        "", description="SQS queue of what CloudFront has to forget; empty: its copies live out their time."
+    )
+    distribution_id: str = Field("", description="CloudFront distribution that delivers.")
+    secrets_prefix: str = Field("", description="Path in Parameter Store under which the signing secrets lie.")
+
+    def given(self, name: str) -> str:
+        """Return a setting that the function at hand cannot do without. Raises ``BadConfiguration``."""
+        value: str = getattr(self, name)
+        if not value:
+            msg = f"{PREFIX}{name.upper()} is not set, and this function needs it"
+            raise BadConfiguration(msg)
+        return value
+
+
+def _parts(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 def load(**overrides: object) -> Settings:
@@ -221,9 +265,23 @@ def load(**overrides: object) -> Settings:
     return from_mapping(os.environ, **overrides)
 
 
+def load_cloud() -> CloudSettings:
+    """Read the settings of the deployment on AWS from the environment; raises as ``load``."""
+    return _read(CloudSettings, os.environ, {})
+
+
+def aws_endpoint(service: str) -> str | None:
+    """Return where a service of AWS is to be reached, where that is not AWS itself: an emulator, say."""
+    return os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or os.environ.get("AWS_ENDPOINT_URL") or None
+
+
 def from_mapping(environment: Mapping[str, str], **overrides: object) -> Settings:
     """Read the settings from ``environment`` instead of the process's own; as ``load``."""
-    known = set(Settings.model_fields)
+    return _read(Settings, environment, overrides)
+
+
+def _read(kind: type[_Kind], environment: Mapping[str, str], overrides: Mapping[str, object]) -> _Kind:
+    known = set(kind.model_fields)
     values: dict[str, object] = {}
     for variable, text in environment.items():
         if not variable.startswith(PREFIX) or variable in CLIENT_VARIABLES:
@@ -236,7 +294,7 @@ def from_mapping(environment: Mapping[str, str], **overrides: object) -> Setting
             values[name] = text
     values |= {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         raise BadConfiguration(_sentence(error)) from error
 
@@ -287,16 +345,22 @@ def table() -> str:
         "",
         "Every setting is an environment variable, read once when the service starts; a wrong or unknown one stops the",
         "start and is named. This page is generated from `src/darkroom/settings.py` by `make docs`.",
-        "",
-        "| variable | default | bounds | meaning |",
-        "|---|---|---|---|",
+        *_section("Everywhere", Shared, ()),
+        *_section("On one machine", Settings, Shared.model_fields),
+        *_section("On AWS", CloudSettings, Shared.model_fields),
     ]
-    for name, field in Settings.model_fields.items():
+    return "\n".join(rows) + "\n"
+
+
+def _section(title: str, kind: type[Shared], known: Collection[str]) -> Iterator[str]:
+    yield from ("", f"## {title}", "", "| variable | default | bounds | meaning |", "|---|---|---|---|")
+    for name, field in kind.model_fields.items():
+        if name in known:
+            continue
         default = field.default
         shown = ",".join(default) if isinstance(default, tuple) else "" if default is None else str(default)
         bounds = " ".join(_bounds(field.metadata))
-        rows.append(f"| `{PREFIX}{name.upper()}` | {f'`{shown}`' if shown else ''} | {bounds} | {field.description} |")
-    return "\n".join(rows) + "\n"
+        yield f"| `{PREFIX}{name.upper()}` | {f'`{shown}`' if shown else ''} | {bounds} | {field.description} |"
 
 
 def _bounds(metadata: list[Any]) -> Iterator[str]:
