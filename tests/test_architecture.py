@@ -31,6 +31,7 @@ PORTS = {
 CORE = {
     *(f"darkroom.{name}" for name in ("service", "arrival", "settings", "sweep", "audit", "verify", "failures")),
     *(f"darkroom.{name}" for name in ("holdings", "transfer", "trust")),
+    *(f"darkroom.cost{name}" for name in ("", ".prices", ".scenario", ".bill", ".levers", ".chart")),
 }
 ADAPTER_FOLDERS = ("bucket", "uploads", "events", "transform", "access", "catalog", "edge", "figures", "client")
 FACE_FOLDERS = ("http", "web")

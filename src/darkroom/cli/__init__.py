@@ -10,7 +10,21 @@ import sys
 
 import typer
 
-from darkroom.cli import backup, doctor, failed, get, images, keys, maintenance, put, search, serve, transfer, usage
+from darkroom.cli import (
+    backup,
+    cost,
+    doctor,
+    failed,
+    get,
+    images,
+    keys,
+    maintenance,
+    put,
+    search,
+    serve,
+    transfer,
+    usage,
+)
 
 
 def command_line() -> typer.Typer:
@@ -42,6 +56,7 @@ def command_line() -> typer.Typer:
     app.command(name="audit")(maintenance.audit)
     app.command(name="verify")(maintenance.verify)
     app.command(name="doctor")(doctor.doctor)
+    app.command(name="cost")(cost.cost)
     app.add_typer(failed.app, name="failed")
     app.add_typer(keys.app, name="keys")
     return app

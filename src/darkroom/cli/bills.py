@@ -1,0 +1,137 @@
+"""How a bill is shown: columns for people, JSON and CSV for programs, a chart."""
+
+from __future__ import annotations
+
+import csv
+import math
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from darkroom.cli.output import print_columns
+from darkroom.cost.bill import bill
+from darkroom.cost.chart import beside, chart
+from darkroom.cost.levers import levers
+from darkroom.cost.scenario import entries
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from darkroom.cost.bill import Bill
+    from darkroom.cost.prices import Prices
+    from darkroom.cost.scenario import Scenario
+
+_SCALES = (1, 10, 100, 1_000)
+_NOTABLE_MONTHS = frozenset((1, 2, 3, 6, 9, 12, 24, 36))
+
+
+def print_bill(scenario: Scenario, prices: Prices, itemised: Bill, months: Sequence[Bill]) -> None:
+    """Print a month item by item, and the sums of some others."""
+    typer.echo(
+        f"{scenario.name}: {scenario.uploads:,.0f} uploads and {scenario.views:,.0f} views a month in {prices.region}, "
+        f"prices of {prices.date}, US dollars before tax\n"
+    )
+    rows = [
+        (line.service, line.item, f"{_count(line.quantity)} {line.unit}", _count(line.free), f"{line.dollars:,.2f}")
+        for line in itemised.lines
+    ]
+    rows.append((f"month {itemised.month}", "", "", "", f"{itemised.total:,.2f}"))
+    print_columns(("SERVICE", "FOR", "QUANTITY", "OF IT FREE", "DOLLARS"), rows)
+    typer.echo("")
+    shown = [one for one in months if one.month in _NOTABLE_MONTHS | {itemised.month}]
+    print_columns(tuple(f"MONTH {one.month}" for one in shown), [tuple(f"{one.total:,.2f}" for one in shown)])
+
+
+def print_levers(scenario: Scenario, prices: Prices, month: int) -> None:
+    """Print what would change the bill, the largest saving first."""
+    typer.echo("")
+    rows = [(lever.about, f"{lever.total:,.2f}", f"{lever.saving:,.2f}") for lever in levers(scenario, prices, month)]
+    print_columns(("WITH", f"MONTH {month}", "SAVED"), rows)
+
+
+def print_assumptions(scenario: Scenario) -> None:
+    """Print every number of the estimate with its source."""
+    typer.echo("")
+    rows = [
+        (name, _count(getattr(scenario, name)), entry.unit, entry.about, scenario.source_of(name))
+        for name, entry in entries().items()
+    ]
+    print_columns(("NUMBER", "VALUE", "UNIT", "WHICH", "SOURCE"), rows)
+
+
+def print_months(months: Sequence[Bill]) -> None:
+    """Print every line of every month as CSV."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(("month", "service", "item", "price", "quantity", "unit", "free", "usd"))
+    for one in months:
+        for line in one.lines:
+            row = (one.month, line.service, line.item, line.price, line.quantity, line.unit, line.free)
+            writer.writerow((*row, round(line.dollars, 6)))
+
+
+def as_json(
+    scenario: Scenario, prices: Prices, itemised: Bill, months: Sequence[Bill], *, compare: bool
+) -> dict[str, object]:
+    """Return the whole estimate as JSON knows it."""
+    found: dict[str, object] = {
+        "preset": scenario.name,
+        "region": prices.region,
+        "prices_of": prices.date,
+        "month": itemised.month,
+        "usd": round(itemised.total, 6),
+        "lines": [
+            {
+                "service": line.service,
+                "item": line.item,
+                "price": line.price,
+                "quantity": line.quantity,
+                "unit": line.unit,
+                "free": line.free,
+                "usd": round(line.dollars, 6),
+            }
+            for line in itemised.lines
+        ],
+        "months": [{"month": one.month, "usd": round(one.total, 6)} for one in months],
+        "assumptions": {
+            name: {
+                "value": value if math.isfinite(value := getattr(scenario, name)) else None,
+                "unit": entry.unit,
+                "about": entry.about,
+                "source": scenario.source_of(name),
+            }
+            for name, entry in entries().items()
+        },
+    }
+    if compare:
+        found["levers"] = [
+            {"with": lever.about, "usd": round(lever.total, 6), "saving": round(lever.saving, 6)}
+            for lever in levers(scenario, prices, itemised.month)
+        ]
+    return found
+
+
+def draw(path: Path, scenario: Scenario, prices: Prices, months: Sequence[Bill]) -> None:
+    """Write two charts as SVG: what each service costs over the months, and beside it over scale."""
+    last = months[-1]
+    over_months = _series([(float(one.month), one) for one in months])
+    over_scale = _series([(float(times), bill(scenario.scaled(times), prices, last.month)) for times in _SCALES])
+    left = chart(f"{scenario.name}, {prices.region}", "month", over_months, logarithmic=False)
+    right = chart(f"month {last.month}", "times as many people", over_scale, logarithmic=True)
+    path.write_text(beside(left, right), encoding="utf-8")
+
+
+def _series(points: Sequence[tuple[float, Bill]]) -> dict[str, list[tuple[float, float]]]:
+    """Return the line of the total and that of each service."""
+    lines = {"total": [(x, one.total) for x, one in points]}
+    for x, one in points:
+        for service, dollars in one.by_service().items():
+            lines.setdefault(service, []).append((x, dollars))
+    return lines
+
+
+def _count(number: float) -> str:
+    if not math.isfinite(number):
+        return "no end"
+    return f"{number:,.0f}" if number >= 1000 or number == int(number) else f"{number:,.4g}"  # 4 digits

@@ -1,0 +1,89 @@
+"""``darkroom cost``: what the AWS deployment would cost a month."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from darkroom.cli.connect import Json
+from darkroom.cli.output import print_json
+from darkroom.errors import DarkroomError, InvalidRequest
+
+
+def cost(  # noqa: PLR0913 # what people know of their workload is an option each
+    *,
+    preset: Annotated[
+        str, typer.Option(metavar="NAME", help="Scenario to begin with: article or article-corrected.")
+    ] = "article-corrected",
+    users: Annotated[float | None, typer.Option(metavar="NUMBER", help="People a day.")] = None,
+    uploaders: Annotated[float | None, typer.Option(metavar="SHARE", help="Share that uploads, 0 to 1.")] = None,
+    images: Annotated[float | None, typer.Option(metavar="NUMBER", help="Images a day of each uploader.")] = None,
+    views: Annotated[float | None, typer.Option(metavar="NUMBER", help="Views a day of each reader.")] = None,
+    upload_bytes: Annotated[float | None, typer.Option(metavar="BYTES", help="Of an original.")] = None,
+    view_bytes: Annotated[float | None, typer.Option(metavar="BYTES", help="Of a picture looked at.")] = None,
+    kept: Annotated[float | None, typer.Option(metavar="MONTHS", help="How long an image is kept.")] = None,
+    numbers: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=NUMBER", help="Any other number; --assumptions lists them."),
+    ] = None,
+    month: Annotated[int, typer.Option(metavar="MONTH", help="Which month after the start to itemise.")] = 12,
+    region: Annotated[str, typer.Option(metavar="REGION", help="AWS region.")] = "ap-southeast-1",
+    prices: Annotated[Path | None, typer.Option(metavar="FILE", help="A newer price file.")] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="What would change the bill.")] = False,
+    assumptions: Annotated[bool, typer.Option("--assumptions", help="Every number, with its source.")] = False,
+    json: Json = False,
+    table: Annotated[bool, typer.Option("--csv", help="Every line of every month as CSV.")] = False,
+    chart: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it into this SVG file.")] = None,
+) -> None:
+    """Estimate the monthly bill of the AWS deployment, item by item, with free tiers and tiers applied.
+
+    The prices are a file with a date; before tax, and no promise: every number can be seen and changed.
+    """
+    from darkroom.cli import bills as show  # noqa: PLC0415 # only this command needs it
+    from darkroom.cost.bill import bill, bills  # noqa: PLC0415 # likewise
+    from darkroom.cost.prices import load_prices  # noqa: PLC0415 # likewise
+    from darkroom.cost.scenario import GIVEN  # noqa: PLC0415 # likewise
+    from darkroom.cost.scenario import preset as named  # noqa: PLC0415 # likewise
+
+    people = {
+        "daily_users": users,
+        "uploader_share": uploaders,
+        "reader_share": None if uploaders is None else 1 - uploaders,
+        "uploads_each": images,
+        "views_each": views,
+        "upload_bytes": upload_bytes,
+        "view_bytes": view_bytes,
+        "kept_months": kept,
+    }
+    given = {name: value for name, value in people.items() if value is not None}
+    try:
+        scenario = named(preset).with_numbers(GIVEN, **given | dict(map(_number, numbers or [])))
+        known = load_prices(region, prices)
+        itemised, months = bill(scenario, known, month), bills(scenario, known, max(month, 12))
+        if json:
+            print_json(show.as_json(scenario, known, itemised, months, compare=compare))
+        elif table:
+            show.print_months(months)
+        else:
+            show.print_bill(scenario, known, itemised, months)
+            if compare:
+                show.print_levers(scenario, known, month)
+            if assumptions:
+                show.print_assumptions(scenario)
+        if chart is not None:
+            show.draw(chart, scenario, known, months)
+    except DarkroomError as error:
+        typer.echo(f"darkroom cost: {error.detail}", err=True)
+        raise typer.Exit(2) from error
+    except OSError as error:
+        typer.echo(f"darkroom cost: {chart} cannot be written: {error.strerror}", err=True)
+        raise typer.Exit(1) from error
+
+
+def _number(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name.strip(), float(value)
+    except ValueError as error:
+        msg = f"--set {text}: give NAME=NUMBER, such as --set hit_rate=0.95"
+        raise InvalidRequest(msg) from error
