@@ -101,12 +101,17 @@ class Ready:
     """The strong entity tag, in its quotes."""
     modified: datetime
     """Without fractions of a second, as HTTP dates are."""
+    checksum: str
+    """Of the bytes that were read, as a ledger has it."""
     exact: Forms
     negotiated: Forms
 
 
-def ready(stat: Stat, content_type: str, body: bytes, lifetimes: Lifetimes) -> Ready:
-    """Prepare a picture for delivery; ``body`` is all of it, or empty when it is too large for memory."""
+def ready(stat: Stat, content_type: str, body: bytes, checksum: str, lifetimes: Lifetimes) -> Ready:
+    """Prepare a picture for delivery; ``body`` is all of it, or empty when it is too large for memory.
+
+    ``checksum`` is that of all of it, as a ledger has it.
+    """
     tag = b'"' + stat.etag.removeprefix("W/").strip('"').encode("latin-1") + b'"'
     modified = stat.modified.astimezone(UTC).replace(microsecond=0)
     headers = [
@@ -118,7 +123,7 @@ def ready(stat: Stat, content_type: str, body: bytes, lifetimes: Lifetimes) -> R
         (b"accept-ranges", b"bytes"),
         *_FOR_EVERYBODY,
     ]
-    return Ready(stat, tag, modified, _forms(stat, headers, body), _forms(stat, [*headers, _VARY], body))
+    return Ready(stat, tag, modified, checksum, _forms(stat, headers, body), _forms(stat, [*headers, _VARY], body))
 
 
 def _forms(stat: Stat, headers: Headers, body: bytes) -> Forms:

@@ -110,7 +110,10 @@ class Pictures:
         return await _landed(flight or self._begin(key, image_id))
 
     async def open(self, picture: Ready, start: int) -> BinaryIO | None:
-        """Open a picture that is too large for memory, at ``start``; ``None`` when it has changed meanwhile."""
+        """Open a picture that is too large for memory, at ``start``; ``None`` when it has changed meanwhile.
+
+        Raises ``Unavailable`` when its bytes are not those any more that were read before.
+        """
         file = await self._pool.run(self._open, picture, start)
         if file is None:
             self._cache.remove(picture.stat.key)
@@ -170,15 +173,15 @@ class Pictures:
                 loaded = self._load(key)  # it may have become ready between the two looks
             if loaded is None or image is None:
                 return Absence.of(None if image is None else image.state)
-            picture, checksum = loaded
-            if ledger.expected(image, key) in {None, checksum}:
+            picture = loaded
+            if ledger.expected(image, key) in {None, picture.checksum}:
                 return picture
             # It is either damaged, or was made anew between the two looks: then both are new the next time.
         self._report(picture)
         raise Unavailable(DAMAGED)
 
-    def _load(self, key: str) -> tuple[Ready, str] | None:
-        """Return the picture, without its body if it is too large for memory, and its checksum."""
+    def _load(self, key: str) -> Ready | None:
+        """Return the picture, without its body if it is too large for memory."""
         try:
             stat, file = self._assets.open(key)
         except NotFound:
@@ -193,7 +196,7 @@ class Pictures:
                 checksum = ledger.checksum_of(file)
         format_ = sniff(beginning[:HEAD_BYTES])
         content_type = UNKNOWN_TYPE if format_ is None else format_.content_type
-        return answers.ready(stat, content_type, beginning if small else b"", self._lifetimes), checksum
+        return answers.ready(stat, content_type, beginning if small else b"", checksum, self._lifetimes)
 
     def _report(self, picture: Ready) -> None:
         damaged = picture.stat.key, picture.stat.etag
@@ -213,6 +216,10 @@ class Pictures:
         if stat.etag != picture.stat.etag:
             file.close()
             return None
+        if ledger.checksum_of(file) != picture.checksum:  # a disk tells nobody when it loses a bit
+            file.close()
+            self._report(picture)
+            raise Unavailable(DAMAGED)
         file.seek(start)
         return file
 

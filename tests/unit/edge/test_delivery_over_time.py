@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import io
 import logging
 import threading
 
@@ -394,6 +395,24 @@ def test_of_a_large_picture_no_bytes_are_kept(tight):
     tight.get(LARGE)
     tight.shelve("large", "jpg", GIF[:-1])  # not purged: seen by its etag alone
     assert tight.get(LARGE).body == GIF[:-1]
+
+
+def test_a_large_picture_that_loses_a_bit_after_it_was_read_is_not_shown(tight):
+    tight.get(LARGE)
+    read = tight.bucket.open
+
+    def damaged(key):
+        stat, file = read(key)
+        with file:
+            body = bytearray(file.read())
+        body[-1] ^= 1
+        return stat, io.BytesIO(body)
+
+    tight.bucket.open = damaged
+    for asked in ({}, {"range": "bytes=0-9"}):
+        assert tight.get(LARGE, **asked).status == 503
+    tight.bucket.open = read
+    assert tight.get(LARGE).body == GIF
 
 
 def test_a_large_picture_that_is_deleted_is_gone(tight):
