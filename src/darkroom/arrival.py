@@ -64,6 +64,10 @@ class Arrival:
                 self.service.purge(image)
             self._look_after_original(image, event)
             return
+        if image.generation > 1 and self._is_made_from_another(image, event):
+            self.service.uploads.delete(event.key)
+            log.warning("upload replayed", extra={"image": image.id})
+            return
         self.service.reached(Step.EVENT_TAKEN)
         laps = Laps()
         try:
@@ -84,14 +88,19 @@ class Arrival:
 
     def _look_after_original(self, image: Image, event: ObjectCreated) -> None:
         """Do what is left to do for an image that is ready already."""
-        archived = event.key == names.original_key(image.id) and self._exists(names.archive_key(image.id))
-        if archived or image.original is Original.DELETED:
+        if self._is_made_from_another(image, event) or image.original is Original.DELETED:
             self.service.uploads.delete(event.key)
             if event.etag != image.original_etag:
                 log.warning("upload replayed", extra={"image": image.id})
         elif event.etag == image.original_etag:
             self._dispose_of_original(image, event.key)
         # Else it is the original that is kept: its tag changes when a folder is copied, its bytes do not.
+
+    def _is_made_from_another(self, image: Image, event: ObjectCreated) -> bool:
+        """Tell whether what has arrived is not what the image is made from, which lies in the archive."""
+        if event.key != names.original_key(image.id):
+            return False
+        return image.from_rendition or self._exists(names.archive_key(image.id))
 
     def _exists(self, key: str) -> bool:
         try:
@@ -114,7 +123,7 @@ class Arrival:
             order = Order(recipes=self.service.recipes, focus=image.focus, limits=self.service.rules.limits)
             rendered = self.service.transform.render(original, order)
         except Refused:
-            if _known_sha256(image) is not None:
+            if ledger.expected_source(image) is not None:
                 original.seek(0)
                 _check_source(image, ledger.sha256_of(original))
             raise
@@ -298,7 +307,7 @@ class Arrival:
                 continue
         self.service.reached(Step.FAILURE_WRITTEN)
         if current.from_rendition:  # what lies there is only a copy
-            self.service.uploads.delete(names.original_key(image.id))
+            self.service.uploads.delete(names.archive_key(image.id))
         self.service.figures.add(f.TRANSFORMS, format="unknown", outcome=failure.code)
         self.service.figures.time(f.TRANSFORM_SECONDS, laps.total(), outcome="failed")
         log.warning(
@@ -364,16 +373,9 @@ def _variants(image: Image, made: Mapping[str, Slot]) -> tuple[Variant, ...]:
     )
 
 
-def _known_sha256(image: Image) -> str | None:
-    """Return the SHA-256 that the bytes to be rendered have to have, as far as it is known."""
-    if image.from_rendition:
-        return None
-    return image.promised_sha256 if image.facts is None else image.facts.source.sha256
-
-
 def _check_source(image: Image, sha256: str) -> None:
     """Raise ``Refused`` when the bytes that were read are not those that were promised, or received once."""
-    if _known_sha256(image) in {None, sha256}:
+    if ledger.expected_source(image) in {None, sha256}:
         return
     msg = (
         "the bytes that arrived do not have the SHA-256 that was promised; upload the file again, unchanged"

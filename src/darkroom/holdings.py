@@ -78,7 +78,7 @@ def of(image: Image) -> Iterator[Holding]:
     if image.state is State.DELETED:
         return
     if image.from_rendition:
-        yield Holding(place=Place.UPLOADS, keys=(names.original_key(image.id),), presence=Presence.LIKELY)
+        yield Holding(place=Place.UPLOADS, keys=(names.archive_key(image.id),), presence=Presence.LIKELY)
     elif image.original is Original.KEPT:
         is_ready = image.state is State.READY and image.facts is not None
         yield Holding(

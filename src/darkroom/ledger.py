@@ -68,6 +68,24 @@ def expected(image: Image, key: str) -> str | None:
     return next((one.checksum for one in image.objects if one.name == name), None)
 
 
+def source_keys(image: Image) -> tuple[str, ...]:
+    """Return where to look, in this order, for what the image is made from.
+
+    A ticket that is used again may put other bytes where originals arrive, but never into the archive: what lies there
+    comes first, and so a variant that stands in for an original lies there only. The archive comes last once more
+    because an original may move into it between two looks.
+    """
+    archived = names.archive_key(image.id)
+    return (archived,) if image.from_rendition else (archived, names.original_key(image.id), archived)
+
+
+def expected_source(image: Image) -> str | None:
+    """Return the SHA-256, in hex, that what the image is made from has to have, as far as it is known."""
+    if image.from_rendition:
+        return None
+    return image.promised_sha256 if image.facts is None else image.facts.source.sha256
+
+
 def _hashed(file: BinaryIO) -> hashlib._Hash:
     digest = hashlib.sha256()
     while chunk := file.read(_CHUNK):

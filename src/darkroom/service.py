@@ -302,14 +302,23 @@ class Service:
         return self.catalog.search(query)
 
     def original(self, owner: str, image_id: str) -> tuple[Image, Stat, BinaryIO]:
-        """Open the original for reading; the caller closes it. Raises ``NotFound``, ``OriginalDeleted``."""
+        """Open the original for reading, compared to its last byte with what came; the caller closes it.
+
+        Raises ``NotFound``, ``OriginalDeleted``, ``Unavailable`` when it is not what came.
+        """
         image = self.image(owner, image_id)
-        if image.original is Original.KEPT:
-            for key in _original_keys(image):
+        if image.original is Original.KEPT and not image.from_rendition:
+            for key in ledger.source_keys(image):
                 try:
                     stat, file = self.uploads.open(key)
                 except NotFound:
                     continue
+                if ledger.expected_source(image) not in {None, ledger.sha256_of(file)}:
+                    file.close()
+                    self.figures.add(f.DAMAGED_OBJECTS, finder="delivery")
+                    log.error("object damaged", extra={"key": key, "bytes": stat.bytes})
+                    raise Unavailable(ORIGINAL_DAMAGED)
+                file.seek(0)
                 return image, stat, file
             if image.state is State.AWAITING:
                 msg = "the original has not arrived yet; send it to the ticket's url first"
@@ -408,10 +417,11 @@ class Service:
         if original is not None:
             self.queue.publish(ObjectCreated(key=original.key, etag=original.etag))
         elif rendition is not None:
-            # As any original that arrives, this publishes itself.
-            key = names.original_key(image.id)
-            self.uploads.put(key, rendition.body, content_type=rendition.content_type)
+            key = names.archive_key(image.id)
+            stored = self.uploads.put(key, rendition.body, content_type=rendition.content_type)
+            self.queue.publish(ObjectCreated(key=key, etag=stored.etag))
         else:
+            self.image(image.owner, image.id)  # it was deleted meanwhile: then that is what to say
             raise OriginalDeleted(ORIGINAL_GONE)
         self.reached(Step.RENDER_ASKED)
 
@@ -419,7 +429,7 @@ class Service:
         """Return what there is to render the image from, if there is anything."""
         if image.original is Original.DELETED and not image.from_rendition:
             return None
-        for key in _original_keys(image):
+        for key in ledger.source_keys(image):
             try:
                 return self.uploads.stat(key)
             except NotFound:
@@ -562,6 +572,7 @@ class Service:
         Arrival(self).give_up(event, reason, code=code)
 
 
+ORIGINAL_DAMAGED = "the stored original is not what was received; it is not given out, restore it from a backup"
 ORIGINAL_GONE = "the original was removed after processing, as this service is set up; the variants are still there"
 
 _TYPE_OF_EXTENSION = {
@@ -599,7 +610,7 @@ def _checksum(text: str) -> str:
 
 
 def _original_keys(image: Image) -> tuple[str, str]:
-    """Return where the original of an image may lie in the upload bucket."""
+    """Return everywhere in the upload bucket where something of an image may lie."""
     return names.original_key(image.id), names.archive_key(image.id)
 
 

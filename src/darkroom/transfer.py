@@ -392,7 +392,7 @@ def _put(bucket: Bucket, record: Record, listed: Listed, body: BinaryIO, scratch
 def _ask_for_render(collection: Collection, image: Image) -> None:
     """Have an image that was still on its way made ready here, if there is something to make it from."""
     if image.state in {State.AWAITING, State.PROCESSING}:
-        for key in (names.original_key(image.id), names.archive_key(image.id)):
+        for key in ledger.source_keys(image):
             with suppress(NotFound):
                 collection.queue.publish(ObjectCreated(key=key, etag=collection.uploads.stat(key).etag))
                 return

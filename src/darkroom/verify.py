@@ -145,10 +145,9 @@ class Verifier:
             yield from self._look_at_original(image)
 
     def _look_at_original(self, image: Image) -> Iterator[Faulty]:
-        sha256 = image.promised_sha256 if image.facts is None else image.facts.source.sha256
-        keys = (names.original_key(image.id), names.archive_key(image.id))
-        for key in keys:
-            fault = self._compare(self._service.uploads, key, ledger.sha256_of, sha256)
+        expected = ledger.expected_source(image)
+        for key in ledger.source_keys(image):
+            fault = self._compare(self._service.uploads, key, ledger.sha256_of, expected)
             if fault is None:
                 return
             if fault is not Fault.MISSING_OBJECT:
@@ -156,7 +155,7 @@ class Verifier:
                 yield Faulty(fault=damaged, key=key, image_id=image.id)
                 return
         if image.state is State.READY:
-            yield Faulty(fault=Fault.MISSING_ORIGINAL, key=keys[0], image_id=image.id)
+            yield Faulty(fault=Fault.MISSING_ORIGINAL, key=names.original_key(image.id), image_id=image.id)
 
     def _compare(
         self, bucket: Bucket, key: str, checksum_of: Callable[[BinaryIO], str], recorded: str | None

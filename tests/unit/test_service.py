@@ -906,6 +906,36 @@ def test_a_kept_original_is_given_back_as_it_came(policy: OriginalPolicy) -> Non
         room.settle()
 
 
+@pytest.mark.parametrize("known_by", ["promise", "facts"])
+def test_an_original_that_is_not_what_came_is_not_given_out(keeping: Room, known_by: str) -> None:
+    promised = hashlib.sha256(PICTURE).hexdigest()
+    image = keeping.receive(sha256=promised) if known_by == "promise" else keeping.ready()
+    keeping.uploads.put(names.original_key(image.id), PICTURE[:-1] + b"\0", content_type="image/jpeg")
+    with pytest.raises(Unavailable, match="backup"):
+        keeping.service.original(OWNER, image.id)
+    assert keeping.figures.total(f.DAMAGED_OBJECTS, finder="delivery") == 1
+
+
+def test_a_variant_that_stands_in_for_a_lost_original_is_not_given_out_as_one(keeping: Room) -> None:
+    image = keeping.ready()
+    keeping.uploads.delete(names.original_key(image.id))
+    keeping.service.reprocess(OWNER, image.id, from_rendition=True)
+    with pytest.raises(OriginalDeleted):
+        keeping.service.original(OWNER, image.id)
+
+
+def test_what_is_deleted_while_it_is_asked_for_anew_is_said_to_be_gone(keeping: Room) -> None:
+    image = keeping.ready()
+
+    def delete(reached: Step) -> None:
+        if reached is Step.REPROCESS_WRITTEN:
+            keeping.service.delete(OWNER, image.id)
+
+    keeping.step = delete
+    with pytest.raises(NotFound):
+        keeping.service.reprocess(OWNER, image.id)
+
+
 def test_an_original_that_is_not_there_is_said_to_be_so(room: Room) -> None:
     awaiting = room.open_upload()
     with pytest.raises(NotFound, match="not arrived"):

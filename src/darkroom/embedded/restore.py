@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from darkroom import holdings, names
+from darkroom import holdings, ledger
 from darkroom.embedded import wire
 from darkroom.embedded.backup import IMAGES_AHEAD, THREADS, Tally
 from darkroom.embedded.layout import Layout
@@ -237,7 +237,7 @@ def _ask_for_unfinished(layout: Layout) -> None:
     try:
         for state in (State.AWAITING, State.PROCESSING):
             for image in every_image(stores.catalog, state):
-                for key in (names.original_key(image.id), names.archive_key(image.id)):
+                for key in ledger.source_keys(image):
                     with suppress(NotFound):
                         found = stores.uploads.stat(key)
                         stores.queue.publish(ObjectCreated(key=key, etag=found.etag))
