@@ -34,6 +34,8 @@ CORE = {
     *(f"darkroom.cost{name}" for name in ("", ".prices", ".scenario", ".bill", ".levers", ".chart")),
 }
 ADAPTER_FOLDERS = ("bucket", "uploads", "events", "transform", "access", "catalog", "edge", "figures", "client")
+# What several adapters stand on: how one kind of store is spoken to.
+SHARED = {"darkroom.sqlite", "darkroom.dynamodb"}
 FACE_FOLDERS = ("http", "web")
 DEPLOYMENT_FOLDERS = ("embedded", "serverless", "cli", "__main__")
 
@@ -45,6 +47,7 @@ HOMES = {
     "obstore": {"bucket/objects.py"},
     "prometheus_client": {"figures/prometheus.py"},
     "sqlite3": {"sqlite.py", "catalog/sqlite.py", "events/sqlite.py", "access/sqlite.py"},
+    "botocore": {"dynamodb.py"},
     "ctypes": {"transform/sandbox.py"},
     "granian": {"embedded/serve.py"},
     "httpx": {"client/connection.py", "client/calls.py"},
@@ -53,7 +56,8 @@ HOMES = {
 }
 # Our own logic, with no library behind it, that a face is made for: the command line for the client, ASGI for delivery.
 FACED = ("darkroom.client", "darkroom.edge.delivery")
-FRAMEWORKS = {"fastapi", "starlette", "granian", "httpx", "typer", "rich", "pyvips", "obstore", "boto3", "sqlite3"}
+FRAMEWORKS = {"fastapi", "starlette", "granian", "httpx", "typer", "rich", "pyvips", "obstore", "sqlite3"}
+FRAMEWORKS |= {"boto3", "botocore"}
 
 
 def modules():
@@ -86,7 +90,7 @@ def layer(name):
     if name in CORE:
         return 2
     folder = name.split(".")[1]
-    if folder in ADAPTER_FOLDERS or name == "darkroom.sqlite":
+    if folder in ADAPTER_FOLDERS or name in SHARED:
         return 3
     if folder in FACE_FOLDERS:
         return 4
@@ -110,7 +114,7 @@ def test_adapters_know_neither_the_core_nor_each_other(name, tree):
     others = {
         other
         for other in ours(tree)
-        if layer(other) in {2, 3} and other != "darkroom.sqlite" and other.split(".")[1] != folder
+        if layer(other) in {2, 3} and other not in SHARED and other.split(".")[1] != folder
     }
     assert not others, f"{name} may not know {sorted(others)}"
 
