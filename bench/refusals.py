@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "suppo
 
 import bombs
 from darkroom.errors import DarkroomError
-from darkroom.transform import Order
+from darkroom.transform import Limits, Order
 from darkroom.transform.jail import JailedTransform
 from darkroom.transform.recipes import DEFAULT_RECIPES
 from machine import print_machine
@@ -61,7 +61,7 @@ def refused(pool: JailedTransform, content: bytes) -> tuple[str, float]:
         original.flush()
         began = time.perf_counter()
         try:
-            pool.render(original, Order(recipes=DEFAULT_RECIPES))
+            pool.render(original, Order(recipes=DEFAULT_RECIPES, limits=Limits(svg=True)))
             outcome = "rendered"
         except DarkroomError as error:
             outcome = error.code

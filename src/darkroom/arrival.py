@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from darkroom import figures as f
 from darkroom import ledger, names
-from darkroom.errors import NotFound, OriginalDeleted, Refused, TooLarge, Unavailable, UnsupportedFormat, VersionMoved
+from darkroom.errors import NotFound, OriginalDeleted, Refused, TooLarge, Unavailable, VersionMoved
 from darkroom.events import ObjectCreated
 from darkroom.model import Failure, Original, OriginalPolicy, Shelved, State, Variant
 from darkroom.steps import Step
 from darkroom.transform import Order
-from darkroom.transform.sniff import HEAD_BYTES, NOT_AN_IMAGE, sniff
+from darkroom.transform.sniff import HEAD_BYTES, recognise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -117,8 +117,7 @@ class Arrival:
             raise Unavailable("the bucket gave only a part of the original; it is asked again")
         original.seek(0)
         try:
-            if sniff(original.read(HEAD_BYTES)) is None:
-                raise UnsupportedFormat(NOT_AN_IMAGE)
+            recognise(original.read(HEAD_BYTES), svg=self.service.rules.limits.svg)
             original.seek(0)
             order = Order(recipes=self.service.recipes, focus=image.focus, limits=self.service.rules.limits)
             rendered = self.service.transform.render(original, order)

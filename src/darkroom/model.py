@@ -17,11 +17,12 @@ class Format(StrEnum):
     TIFF = "tiff"
     AVIF = "avif"
     HEIC = "heic"
+    SVG = "svg"
 
     @property
     def content_type(self) -> str:
         """The registered media type, e.g. ``image/jpeg``."""
-        return f"image/{self.value}"
+        return "image/svg+xml" if self is Format.SVG else f"image/{self.value}"
 
     @property
     def extension(self) -> str:

@@ -24,7 +24,6 @@ from darkroom.errors import (
     TooLarge,
     TooManyPixels,
     Unavailable,
-    UnsupportedFormat,
     VersionMoved,
 )
 from darkroom.events import EdgePurge, ImageDeleted, ObjectCreated
@@ -32,7 +31,7 @@ from darkroom.model import Failure, Format, Image, Original, OriginalPolicy, Sta
 from darkroom.steps import Step
 from darkroom.transform import Limits
 from darkroom.transform.recipes import Fit
-from darkroom.transform.sniff import HEAD_BYTES, NOT_AN_IMAGE, sniff
+from darkroom.transform.sniff import HEAD_BYTES, recognise
 from darkroom.uploads import Promise
 
 if TYPE_CHECKING:
@@ -239,8 +238,7 @@ class Service:
             raise TooLarge(msg)
         limits = self.rules.limits
         with body.open("rb") as file:
-            if sniff(file.read(HEAD_BYTES)) is None:
-                raise UnsupportedFormat(NOT_AN_IMAGE)
+            recognise(file.read(HEAD_BYTES), svg=limits.svg)
             file.seek(0)
             width, height = self.inspect(file)
         if width > limits.side or height > limits.side or width * height > limits.pixels:

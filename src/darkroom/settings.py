@@ -72,6 +72,9 @@ class Shared(BaseModel):
     max_pixels: int = Field(100_000_000, ge=1, description="Most pixels of an original over all its frames.")
     max_side: int = Field(32_767, ge=1, le=65_535, description="Longest side of an original, in pixels.")
     max_frames: int = Field(1_000, ge=1, description="Most frames of an animated original.")
+    svg: bool = Field(
+        default=False, description="Accept SVG too, drawn in the jail: without text, scripts, or anything from outside."
+    )
     max_tags: int = Field(50, ge=0, le=500, description="Most tags of one image.")
     key_rate: float = Field(
         0.0, ge=0, le=FASTEST_RATE, description="Requests a second that each key may make; 0: as many as it likes."

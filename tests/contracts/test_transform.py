@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import tempfile
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 480, 360
 EVERY_FORMAT = Recipe(name="every", width=200, height=200, formats=WRITABLE, quality=DEFAULT_QUALITY)
 SQUARE = Recipe(name="square", width=120, height=120, fit=Fit.COVER, quality=DEFAULT_QUALITY)
-ORDER = Order(recipes=(EVERY_FORMAT, SQUARE))
+ORDER = Order(recipes=(EVERY_FORMAT, SQUARE), limits=Limits(svg=True))
 STILL: dict[Format, Callable[..., bytes]] = {
     Format.JPEG: pictures.jpeg,
     Format.PNG: pictures.png,
@@ -36,6 +37,7 @@ STILL: dict[Format, Callable[..., bytes]] = {
     Format.TIFF: pictures.tiff,
     Format.AVIF: pictures.avif,
     Format.HEIC: pictures.heic,
+    Format.SVG: pictures.svg,
 }
 ANIMATED: dict[Format, Callable[..., bytes]] = {Format.GIF: pictures.animated_gif, Format.WEBP: pictures.animated_webp}
 WITH_EXIF: dict[Format, Callable[..., bytes]] = {
@@ -195,7 +197,12 @@ def test_odd_shapes_are_rendered(transform: Transform, size: tuple[int, int]) ->
     assert all(min(opened(slot).size) >= 1 for slot in rendered.slots)
 
 
-@pytest.mark.parametrize("content", [b"", b"%PDF-1.7 not a picture", b"<svg xmlns='http://www.w3.org/2000/svg'/>"])
+def test_an_svg_is_refused_unless_it_is_switched_on(transform: Transform) -> None:
+    with pytest.raises(UnsupportedFormat, match="SVG"):
+        render(transform, pictures.svg(), Order(recipes=(SQUARE,)))
+
+
+@pytest.mark.parametrize("content", [b"", b"%PDF-1.7 not a picture", gzip.compress(pictures.svg())])
 def test_what_is_no_picture_is_refused(transform: Transform, content: bytes) -> None:
     with pytest.raises(UnsupportedFormat):
         render(transform, content)

@@ -9,7 +9,7 @@ from PIL import Image
 
 import pictures
 from darkroom.names import FIRST_ID
-from patience import eventually, ready, settled
+from patience import eventually, ready, settled, uploaded
 from servers import refusal, serving
 
 UNKNOWN = f"/i/{FIRST_ID}"
@@ -69,6 +69,24 @@ def test_other_variants_from_a_file(tmp_path):
         assert (negotiated.status_code, negotiated.headers["content-type"]) == (200, "image/webp")
         assert client.get(f"/i/{image['id']}/small.jpg").status_code == 404
         assert client.get(f"{UNKNOWN}/card.webp").headers["content-type"] == "image/webp"
+
+
+def test_an_svg_is_drawn_where_it_is_switched_on(tmp_path):
+    with serving(tmp_path, workers="1", svg="1") as served, client_of(served) as client:
+        image = ready(client, pictures.svg(600, 400))
+        source = image["source"]
+        assert (source["format"], source["width"], source["height"]) == ("svg", 600, 400)
+        shown = client.get(f"/i/{image['id']}/small.jpg")
+        assert shown.headers["content-type"] == "image/jpeg"
+        assert all(abs(a - b) < 8 for a, b in zip(corner(shown), pictures.RED, strict=True))
+        reaching = pictures.svg(within='<image xlink:href="file:///etc/passwd"/>')
+        failed = uploaded(client, reaching)
+        assert (failed["state"], failed["error"]["code"]) == ("failed", "unsupported-format")
+        assert "file:///etc/passwd" in failed["error"]["detail"]
+
+
+def corner(answer):
+    return Image.open(io.BytesIO(answer.content)).convert("RGB").getpixel((10, 10))
 
 
 @pytest.mark.parametrize(("policy", "kept"), [("delete", False), ("keep", True), ("archive", True)])

@@ -31,8 +31,12 @@ def refused(answer, status, code, *, naming=""):
 
 
 def test_what_is_no_image_is_refused_at_once(client):
-    for body in (b"hello", bytes(1000), b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%PDF-1.7", b"MZ" + bytes(99)):
+    for body in (b"hello", bytes(1000), b"%PDF-1.7", b"MZ" + bytes(99)):
         refused(client.post("/v1/images", content=body), 415, "unsupported-format", naming="JPEG")
+
+
+def test_an_svg_is_refused_at_once_and_the_answer_says_what_would_accept_it(client):
+    refused(client.post("/v1/images", content=pictures.svg()), 415, "unsupported-format", naming="DARKROOM_SVG")
 
 
 def test_a_picture_whose_header_is_broken_is_refused_at_once(client):

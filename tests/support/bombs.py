@@ -6,6 +6,7 @@ large enough to take seconds where nobody looks before decoding.
 
 from __future__ import annotations
 
+import base64
 import struct
 import zlib
 from typing import TYPE_CHECKING
@@ -548,8 +549,87 @@ def svg_of_entities() -> bytes:
     entities = "".join(f'<!ENTITY e{n} "{f"&e{n + 1};" * 10}">' for n in range(10))
     return (
         f'<?xml version="1.0"?><!DOCTYPE svg [{entities}<!ENTITY e10 "ha">]>'
-        '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><text>&e0;</text></svg>'
+        '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><title>&e0;</title></svg>'
     ).encode()
+
+
+def svg_of_uses() -> bytes:
+    """Ten groups, each made of the next one ten times."""
+    groups = "".join(f'<g id="g{n}">{f"""<use xlink:href="#g{n + 1}"/>""" * 10}</g>' for n in range(10))
+    return pictures.svg(within=f'<defs>{groups}<rect id="g10" width="1" height="1"/></defs><use xlink:href="#g0"/>')
+
+
+def _patterns(fill: Callable[[int], str]) -> str:
+    tiles = "".join(
+        f'<pattern id="p{n}" width=".1" height=".1">{f"""<rect width="1" height="1" {fill(n + 1)}/>""" * 10}</pattern>'
+        for n in range(8)
+    )
+    return f"<defs>{tiles}</defs><rect width='2' height='2' {fill(0)}/>"
+
+
+def svg_of_patterns() -> bytes:
+    """Patterns of rectangles that are filled with the next pattern."""
+    return pictures.svg(within=_patterns(lambda number: f'fill="url(#p{number})"'))
+
+
+def svg_of_styles() -> bytes:
+    """The same, said by a style sheet."""
+    rules = "".join(f".c{number} {{ fill: url(#p{number}) }}" for number in range(9))
+    return pictures.svg(within=f"<style>{rules}</style>" + _patterns(lambda number: f'class="c{number}"'))
+
+
+def svg_of_filters() -> bytes:
+    blurs = '<feGaussianBlur stdDeviation="50"/>' * 10_000
+    return pictures.svg(within=f'<filter id="f">{blurs}</filter><rect width="2" height="2" filter="url(#f)"/>')
+
+
+def svg_of_deep_groups() -> bytes:
+    return pictures.svg(within="<g>" * 100_000 + "</g>" * 100_000)
+
+
+def svg_of_a_large_canvas() -> bytes:
+    return pictures.svg(60_000, 60_000)
+
+
+def svg_of_a_large_picture() -> bytes:
+    return pictures.svg(within=_embedded(png_flat()))
+
+
+def svg_of_a_picture_with_a_bomb() -> bytes:
+    return pictures.svg(within=_embedded(png_profile()))
+
+
+def svg_of_comments() -> bytes:
+    """Much to skip, in pieces that make a careless search begin anew each time."""
+    return pictures.svg(within="<style>" + "/*" * 1_000_000 + "</style>")
+
+
+def svg_of_endless_attributes() -> bytes:
+    return pictures.svg(within="<rect " + "x" * 4_000_000)
+
+
+def svg_of_rules() -> bytes:
+    """Every rule means every element."""
+    elements = "".join(f'<g id="e{number}"/>' for number in range(20_000))
+    return pictures.svg(within=f"<style>{'*{fill:url(#a)}' * 20_000}</style>{elements}")
+
+
+def _embedded(picture: bytes) -> str:
+    return f'<image width="2" height="2" xlink:href="data:image/png;base64,{base64.b64encode(picture).decode()}"/>'
+
+
+def svg_of_everything() -> bytes:
+    """Return a harmless one with a bit of all that is looked at."""
+    tile = '<pattern id="p" width=".5" height=".5"><use xlink:href="#r" fill="red"/></pattern>'
+    shades = '<linearGradient id="l"><stop stop-color="#fff"/><stop offset="1"/></linearGradient>'
+    blur = '<filter id="f"><feGaussianBlur stdDeviation=".1"/></filter><rect id="r" width=".2" height=".3"/>'
+    return pictures.svg(
+        before='<?xml version="1.0" encoding="UTF-8"?><!-- by hand --><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" '
+        '"http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">',
+        within=f"<style><![CDATA[ .a {{ fill: url('#l') }} /* no more */]]></style><defs>{tile}{shades}{blur}</defs>"
+        f'<a xlink:href="https://example.org/"><rect class="a" width="1" height="1"/></a><circle r="1" fill="url(#p)" '
+        f'filter="url(#f)"/>{_embedded(pictures.png(8, 8))}<path d="M0 0h1v1z" style="fill: &#35;f00"/>',
+    )
 
 
 REFUSED: dict[Callable[[], bytes], str] = {
@@ -595,8 +675,25 @@ REFUSED: dict[Callable[[], bytes], str] = {
     heic_of_pictures_in_pictures: "unreadable-image",
     heic_that_is_itself: "unreadable-image",
     svg_of_entities: "unsupported-format",
+    svg_of_uses: "unreadable-image",
+    svg_of_patterns: "unreadable-image",
+    svg_of_styles: "unreadable-image",
+    svg_of_filters: "unreadable-image",
+    svg_of_deep_groups: "unreadable-image",
+    svg_of_a_large_canvas: "too-many-pixels",
+    svg_of_a_large_picture: "too-many-pixels",
+    svg_of_a_picture_with_a_bomb: "too-large",
+    svg_of_endless_attributes: "unreadable-image",
+    svg_of_rules: "unreadable-image",
 }
 """Each bomb and the code it is refused by."""
 
-HARMLESS: tuple[Callable[[], bytes], ...] = (png_exif, jpeg_exif, jpeg_exif_loops, webp_exif, avif_exif)
+HARMLESS: tuple[Callable[[], bytes], ...] = (
+    png_exif,
+    jpeg_exif,
+    jpeg_exif_loops,
+    webp_exif,
+    avif_exif,
+    svg_of_comments,
+)
 """Bombs for others: what would go off is not looked at here, so that they are pictures like any other."""

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import bombs
 import pictures
 from darkroom.errors import DarkroomError, Refused, RenderFailed
-from darkroom.transform import Order
+from darkroom.transform import Limits, Order
 from darkroom.transform.headers import dimensions
 from darkroom.transform.recipes import DEFAULT_RECIPES
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from darkroom.transform.jail import JailedTransform
 
 MEBIBYTE = 1024 * 1024
-ORDER = Order(recipes=DEFAULT_RECIPES)
+ORDER = Order(recipes=DEFAULT_RECIPES, limits=Limits(svg=True))
 _HEAD = 400
 """Most of what can be got wrong lies in the first bytes."""
 _ODD = (0, 1, 0x7F, 0x80, 0xFE, 0xFF)
@@ -82,6 +82,8 @@ def sources() -> dict[str, bytes]:
         "heic": pictures.heic(),
         "heic exif": pictures.heic(exif=exif, icc=pictures.display_p3_profile(), quarter_turns=1),
         "heic grid": bombs.heic_grid(2, 2, 64),
+        "svg": pictures.svg(),
+        "svg of much": bombs.svg_of_everything(),
     }
 
 

@@ -228,6 +228,16 @@ def heic(
     return heic_writer.heic(scene(width, height), quarter_turns=quarter_turns, exif=exif, icc=icc)
 
 
+def svg(width: int = 64, height: int = 48, *, within: str = "", before: str = "", root: str = "") -> bytes:
+    """Return the scene's corners as an SVG, with markup ``within``, or ``before`` its outermost element."""
+    corners = zip((RED, GREEN, BLUE, YELLOW), ((0, 0), (1, 0), (0, 1), (1, 1)), strict=True)
+    shown = "".join(f'<rect x="{x}" y="{y}" width="1" height="1" fill="rgb{color}"/>' for color, (x, y) in corners)
+    return (
+        f'{before}<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{width}" '
+        f'height="{height}" viewBox="0 0 2 2" preserveAspectRatio="none" {root}>{shown}{within}</svg>'
+    ).encode()
+
+
 def display_p3_profile() -> bytes:
     """Return an ICC profile of the screens of phones: sRGB's tone curves, wider primaries."""
     profile = bytearray(srgb_profile())

@@ -120,6 +120,7 @@ def service(settings: Settings, transform: Transform | None = None) -> Service:
                 pixels=settings.max_pixels,
                 side=settings.max_side,
                 frames=settings.max_frames,
+                svg=settings.svg,
             ),
             max_post_bytes=settings.max_post_bytes,
             max_tags=settings.max_tags,

@@ -48,7 +48,7 @@ SMALL_DOOR_BODY: dict[str, Any] = {
                     },
                 }
             },
-            **{f"image/{kind}": _BINARY for kind in ("jpeg", "png", "webp", "gif", "tiff", "avif", "heic")},
+            **{f"image/{kind}": _BINARY for kind in ("jpeg", "png", "webp", "gif", "tiff", "avif", "heic", "svg+xml")},
             "application/octet-stream": _BINARY,
         },
     }

@@ -21,6 +21,8 @@ class Limits:
     """Width × height × frames."""
     side: int = 32_767
     frames: int = 1_000
+    svg: bool = False
+    """Whether an SVG is accepted at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

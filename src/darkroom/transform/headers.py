@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import imagesize  # type: ignore[import-untyped]  # ships no types; used in this file only
 
-from darkroom.errors import UnreadableImage, UnsupportedFormat
+from darkroom.errors import UnreadableImage
 from darkroom.model import Format
-from darkroom.transform.sniff import HEAD_BYTES, NOT_AN_IMAGE, sniff
+from darkroom.transform import svg
+from darkroom.transform.sniff import HEAD_BYTES, recognise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,11 +22,14 @@ _FARTHEST = 2**40
 
 
 def dimensions(original: BinaryIO) -> tuple[int, int]:
-    """Read them as stored, before EXIF orientation: a limit on sides and pixels does not care which way up."""
+    """Read them as stored, before EXIF orientation: a limit on sides and pixels does not care which way up.
+
+    Also of an SVG, whether or not it is accepted.
+    """
     original.seek(0)
-    found = sniff(original.read(HEAD_BYTES))
-    if found is None:
-        raise UnsupportedFormat(NOT_AN_IMAGE)
+    found = recognise(original.read(HEAD_BYTES), svg=True)
+    if found is Format.SVG:
+        return svg.extent(original)
     bounded = BoundedReader(original)
     if found in {Format.AVIF, Format.HEIC}:
         width, height = _heif(bounded)

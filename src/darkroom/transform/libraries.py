@@ -34,6 +34,7 @@ KNOWN_FIXED = {
     "libpng": ("1.6.58", "CVE-2026-33416, CVE-2026-33636 (1.6.56), CVE-2026-34757 (1.6.58)"),
     "libtiff": ("4.7.2", "CVE-2026-4775"),
     "libexif": ("0.6.23", "CVE-2020-0198, CVE-2020-0452"),
+    "librsvg": ("2.56.3", "CVE-2023-38633; asked for SVG only, where that is switched on"),
     "Pillow": ("12.3.0", "CVE-2026-25990, CVE-2026-42311 and others; it comes with what decodes HEIC, itself idle"),
 }
 """By name: the first version without the holes that are known of, and which those were."""
@@ -51,9 +52,11 @@ _CARRIED = {
     "cgif": "0.5.4",
     "libimagequant": "2.4.1",
     "zlib-ng": "2.3.3",
+    "librsvg": "2.62.3",
+    "libxml2": "2.15.3",
 }
 """What the wheel of libvips 8.18.7 is built of, by its recipe. Later wheels have these or later ones; they cannot be
-asked, but for those that leave a mark."""
+asked, but for those that leave a mark. librsvg and libxml2 by the recipe of 8.18.3, so these or later ones too."""
 _MARKS = {
     "libaom": re.compile(rb"AOMedia Project AV1 Decoder v(\d+\.\d+\.\d+)"),
     "mozjpeg": re.compile(rb"mozjpeg version (\d+\.\d+\.\d+)"),

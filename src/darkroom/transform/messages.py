@@ -22,7 +22,7 @@ from darkroom.transform import Limits, Order, Rendered, Slot, Wish
 from darkroom.transform.options import canonical
 from darkroom.transform.options import parse as parse_options
 from darkroom.transform.plan import Size
-from darkroom.transform.recipes import Fit, Recipe
+from darkroom.transform.recipes import WRITABLE, Fit, Recipe
 from darkroom.transform.sniff import sniff
 
 if TYPE_CHECKING:
@@ -87,7 +87,13 @@ def order_to_header(order: Order | Wish) -> dict[str, Any]:
 
 
 def _limits(limits: Limits) -> dict[str, Any]:
-    return {"bytes": limits.bytes, "pixels": limits.pixels, "side": limits.side, "frames": limits.frames}
+    return {
+        "bytes": limits.bytes,
+        "pixels": limits.pixels,
+        "side": limits.side,
+        "frames": limits.frames,
+        "svg": limits.svg,
+    }
 
 
 def order_from_header(header: dict[str, Any]) -> Order | Wish:
@@ -226,6 +232,8 @@ def _slot(each: dict[str, Any], limits: Limits, most_bytes: int) -> tuple[Slot, 
         body=b"",
         listed=_truth(each, "listed"),
     )
+    if slot.format not in WRITABLE:
+        raise _malformed("format", "is none that is made")
     return slot, _whole(each, "bytes", 1, most_bytes)
 
 

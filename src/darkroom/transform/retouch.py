@@ -49,7 +49,7 @@ def make(original: BinaryIO, wish: Wish) -> Slot:
         msg = f"the file has more than {wish.limits.bytes} bytes, which is the limit; make it smaller"
         raise TooLarge(msg)
     check_before_decoding(content, wish.limits)
-    opened = open_original(content)
+    opened = open_original(content, wish.limits)
     check_limits(opened.stored, opened.frames, wish.limits)
     seen = as_seen(opened.stored, opened.orientation)
     wanted = wish.transformation

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
+from darkroom.errors import UnsupportedFormat
 from darkroom.model import Format
 
-HEAD_BYTES = 64
-"""How much of a file ``sniff`` wants to see; more is not looked at."""
+HEAD_BYTES = 1024
+"""How much of a file ``sniff`` and ``recognise`` want to see; more is not looked at. An SVG begins with comments."""
 
 NOT_AN_IMAGE = "the bytes are no picture this service reads; send JPEG, PNG, WebP, GIF, TIFF, AVIF or HEIC"
 """What a person is told of bytes that ``sniff`` does not know."""
+
+SVG_IS_OFF = (
+    "the file is an SVG, which this service is not set to accept; save it as PNG, or ask whoever runs the service to "
+    "switch SVG on (DARKROOM_SVG)"
+)
+"""What a person is told of an SVG where it is switched off."""
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", Format.JPEG),
@@ -36,8 +45,36 @@ _BRANDS = {
 }
 
 
+_SVG_ROOT = re.compile(rb"<(?:[A-Za-z_][-.\w]{0,30}:)?svg[\s/>]|<!DOCTYPE\s+(?:[A-Za-z_][-.\w]{0,30}:)?svg[\s>\[]")
+
+
+def recognise(head: bytes, *, svg: bool) -> Format:
+    """Return the format of an original that begins with ``head``; ``svg``: whether that is accepted.
+
+    Raises ``UnsupportedFormat`` when it is no accepted one.
+    """
+    found = sniff(head)
+    if found is not None:
+        return found
+    if not _is_svg(head[:HEAD_BYTES]):
+        raise UnsupportedFormat(NOT_AN_IMAGE)
+    if not svg:
+        raise UnsupportedFormat(SVG_IS_OFF)
+    return Format.SVG
+
+
+def _is_svg(head: bytes) -> bool:
+    """Tell whether the first element, or the document type, after comments and instructions is of SVG."""
+    rest = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    while rest.startswith((b"<?", b"<!--")):
+        rest = rest.partition(b"?>" if rest.startswith(b"<?") else b"-->")[2].lstrip()
+    return _SVG_ROOT.match(rest) is not None
+
+
 def sniff(head: bytes) -> Format | None:
-    """Return the format of a file that begins with ``head``, or ``None`` when it is no accepted one.
+    """Return the format of a file that begins with ``head``, or ``None`` when it is none of pixels.
+
+    Never SVG: that is a document, for which browsers run programs, and nothing that is delivered may be one.
 
     ``head`` is the first ``HEAD_BYTES`` of the file, or all of it when it is shorter.
     """

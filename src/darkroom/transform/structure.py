@@ -15,14 +15,16 @@ import re
 import struct
 import zlib
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from darkroom.errors import Refused, TooLarge, TooManyPixels, UnreadableImage
+from darkroom.errors import Refused, TooLarge, TooManyPixels, UnreadableImage, UnsupportedFormat
 from darkroom.model import Format
+from darkroom.transform import svg
 from darkroom.transform.headers import BoundedReader, TooMuchToRead, boxes, dimensions
 from darkroom.transform.plan import Size, check_limits
-from darkroom.transform.sniff import HEAD_BYTES, sniff
+from darkroom.transform.sniff import HEAD_BYTES, recognise, sniff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +71,11 @@ def check_before_decoding(content: bytes, limits: Limits) -> None:
     except Refused:
         told = Size(1, 1)
     check_limits(told, 1, limits)
-    match sniff(content[:HEAD_BYTES]):
+    try:
+        found = recognise(content[:HEAD_BYTES], svg=limits.svg)
+    except UnsupportedFormat:
+        return
+    match found:
         case Format.JPEG:
             _check_jpeg(content)
         case Format.PNG:
@@ -80,6 +86,8 @@ def check_before_decoding(content: bytes, limits: Limits) -> None:
             _check_tiff(content)
         case Format.AVIF | Format.HEIC:
             _check_heif(content)
+        case Format.SVG:
+            _check_svg(content, limits)
 
 
 def _check_jpeg(content: bytes) -> None:
@@ -246,3 +254,18 @@ def _parts(file: BoundedReader) -> dict[int, list[int]]:
                     struct.unpack_from(f">{count}{form}", body, struct.calcsize(f">{form}H"))
                 )
     return found
+
+
+def _check_svg(content: bytes, limits: Limits) -> None:
+    """As for others, and for the pictures in it too, all together."""
+    svg.extent(io.BytesIO(content))
+    pixels = 0
+    for picture in svg.pictures_within(content):
+        if sniff(picture[:HEAD_BYTES]) not in {Format.JPEG, Format.PNG}:
+            raise UnsupportedFormat("a picture in the SVG is neither JPEG nor PNG; save the whole as PNG")
+        width, height = dimensions(io.BytesIO(picture))
+        pixels += width * height
+        if pixels > limits.pixels:
+            msg = f"the pictures in the SVG have more than {limits.pixels} pixels together; make them smaller"
+            raise TooManyPixels(msg)
+        check_before_decoding(picture, replace(limits, svg=False))

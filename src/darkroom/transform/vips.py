@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 import pillow_heif
 import pyvips
 
-from darkroom.errors import RenderFailed, TooLarge, TooManyPixels, UnreadableImage, UnsupportedFormat
+from darkroom.errors import RenderFailed, TooLarge, TooManyPixels, UnreadableImage
 from darkroom.model import Facts, Format, Source
-from darkroom.transform import Order, Rendered, Slot
+from darkroom.transform import Order, Rendered, Slot, svg
 from darkroom.transform.color import main_color
 from darkroom.transform.exif import read_exif
 from darkroom.transform.placeholder import thumbhash
@@ -40,12 +40,14 @@ from darkroom.transform.plan import (
 )
 from darkroom.transform.profile import is_srgb
 from darkroom.transform.recipes import Recipe
-from darkroom.transform.sniff import HEAD_BYTES, NOT_AN_IMAGE, sniff
+from darkroom.transform.sniff import HEAD_BYTES, recognise
 from darkroom.transform.structure import check_before_decoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
+
+    from darkroom.transform import Limits
 
 _T = TypeVar("_T")
 
@@ -102,7 +104,7 @@ def render(original: BinaryIO, order: Order) -> Rendered:
 
 
 def _render(content: bytes, order: Order) -> Rendered:
-    opened = open_original(content)
+    opened = open_original(content, order.limits)
     check_limits(opened.stored, opened.frames, order.limits)
     seen = as_seen(opened.stored, opened.orientation)
     sketch = layout(seen, _SKETCH, None)
@@ -175,11 +177,10 @@ def reading(found: Format) -> Iterator[None]:
         raise UnreadableImage(msg) from error
 
 
-def open_original(content: bytes) -> Opened:
+def open_original(content: bytes, limits: Limits) -> Opened:
     """Read a file's header by the loader its first bytes ask for. Raises ``UnsupportedFormat``, ``UnreadableImage``."""
-    found = sniff(content[:HEAD_BYTES])
-    if found is None:
-        raise UnsupportedFormat(NOT_AN_IMAGE)
+    found = recognise(content[:HEAD_BYTES], svg=limits.svg)
+    pyvips.operation_block_set("VipsForeignLoadSvg", state=found is not Format.SVG)
     openers = {
         Format.JPEG: _open_jpeg,
         Format.PNG: _open_png,
@@ -188,6 +189,7 @@ def open_original(content: bytes) -> Opened:
         Format.TIFF: _open_tiff,
         Format.AVIF: _open_avif,
         Format.HEIC: _open_heic,
+        Format.SVG: _open_svg,
     }
     with reading(found):
         opened = openers[found](content)
@@ -279,6 +281,21 @@ def _open_heic(content: bytes) -> Opened:
         exif=picture.info.get("exif") or b"",
         decode=decode,
     )
+
+
+def _open_svg(content: bytes) -> Opened:
+    text = svg.without_doctype(content)
+
+    def drawn(scale: float) -> pyvips.Image:
+        # In dots for each inch, upon which libvips scales once more: as it stands, 1 inch and 96 pixels are the same.
+        return pyvips.Image.svgload_buffer(text, dpi=96, scale=0.75 * scale, access="sequential", fail_on="error")
+
+    header = drawn(1.0)
+
+    def decode(wanted: Size) -> pyvips.Image:
+        return drawn(max(wanted.width / header.width, wanted.height / header.height))
+
+    return _opened(Format.SVG, header, decode)
 
 
 def _opened(

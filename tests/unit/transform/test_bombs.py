@@ -10,7 +10,7 @@ import pytest
 import bombs
 import pictures
 from darkroom.errors import Refused
-from darkroom.transform import Order
+from darkroom.transform import Limits, Order
 from darkroom.transform.jail import Allowance, JailedTransform
 from darkroom.transform.recipes import DEFAULT_RECIPES
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Bomb = Callable[[], bytes]
 
+ORDER = Order(recipes=DEFAULT_RECIPES, limits=Limits(svg=True))
 ALLOWANCE = Allowance(cpu_seconds=1)
 """Who takes more processor time is killed, and so not refused. How long it takes by the clock is for a bench."""
 
@@ -38,7 +39,7 @@ def render(pool: JailedTransform, content: bytes) -> Rendered | Refused:
         original.write(content)
         original.flush()
         try:
-            return pool.render(original, Order(recipes=DEFAULT_RECIPES))
+            return pool.render(original, ORDER)
         except Refused as refusal:
             return refusal
 

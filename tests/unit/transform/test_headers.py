@@ -26,6 +26,7 @@ WRITTEN = {
     "animated webp": pictures.animated_webp(70, 50),
     "gif": pictures.gif(70, 50),
     "tiff": pictures.tiff(70, 50),
+    "svg": pictures.svg(70, 50),
     "avif": pictures.avif(70, 50),
     "avif with alpha": pictures.avif(70, 50, alpha=True),
 }
@@ -85,7 +86,7 @@ def test_a_gif_wider_than_a_signed_number_is_measured() -> None:
     assert dimensions(io.BytesIO(file)) == (40_000, 10)
 
 
-@pytest.mark.parametrize("body", [b"", b"no picture", b"<svg width='10' height='10'/>", b"P6 10 10 255 "])
+@pytest.mark.parametrize("body", [b"", b"no picture", b"<html><svg width='10'/></html>", b"P6 10 10 255 "])
 def test_what_is_no_accepted_format_is_refused(body: bytes) -> None:
     with pytest.raises(UnsupportedFormat):
         dimensions(io.BytesIO(body))
