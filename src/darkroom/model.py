@@ -55,6 +55,13 @@ class OriginalPolicy(StrEnum):
     ARCHIVE = "archive"
 
 
+class Truncated(StrEnum):
+    """What becomes of a JPEG whose end is missing, or that was damaged on its way."""
+
+    REFUSE = "refuse"
+    ACCEPT = "accept"
+
+
 class Orientation(StrEnum):
     """The shape of a picture as a person sees it."""
 

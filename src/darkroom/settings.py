@@ -23,7 +23,7 @@ from pydantic import (
 
 from darkroom.access import FASTEST_RATE, LARGEST_BURST, SLOWEST_RATE
 from darkroom.errors import BadConfiguration
-from darkroom.model import OriginalPolicy
+from darkroom.model import OriginalPolicy, Truncated
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -74,6 +74,10 @@ class Shared(BaseModel):
     max_frames: int = Field(1_000, ge=1, description="Most frames of an animated original.")
     svg: bool = Field(
         default=False, description="Accept SVG too, drawn in the jail: without text, scripts, or anything from outside."
+    )
+    truncated: Truncated = Field(
+        Truncated.REFUSE,
+        description="What becomes of a JPEG that is cut off: `refuse`, or `accept` and show what is there of it.",
     )
     max_tags: int = Field(50, ge=0, le=500, description="Most tags of one image.")
     key_rate: float = Field(

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 import pictures
 from darkroom.errors import TooLarge, TooManyPixels, UnreadableImage, UnsupportedFormat
@@ -190,7 +190,7 @@ def test_the_usual_recipes_are_never_larger_than_the_source(transform: Transform
     }
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 400), (3_000, 1)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 400), (32_767, 1), (1, 32_767)])
 def test_odd_shapes_are_rendered(transform: Transform, size: tuple[int, int]) -> None:
     rendered = render(transform, pictures.encode(Image.new("RGB", size, pictures.RED), "PNG"))
     assert (rendered.facts.source.width, rendered.facts.source.height) == size
@@ -213,6 +213,40 @@ def test_a_picture_that_is_cut_off_is_refused(transform: Transform, form: Format
     content = STILL[form](WIDTH, HEIGHT)
     with pytest.raises(UnreadableImage):
         render(transform, content[: len(content) // 2])
+
+
+@pytest.mark.parametrize("way", [{}, {"progressive": True}], ids=["baseline", "progressive"])
+def test_of_a_jpeg_that_is_cut_off_what_is_there_is_shown_where_that_is_accepted(
+    transform: Transform, way: dict[str, bool]
+) -> None:
+    content = pictures.encode(pictures.photo(WIDTH, HEIGHT), "JPEG", quality=90, **way)
+    order = Order(recipes=(EVERY_FORMAT,), limits=Limits(accept_truncated=True))
+    whole, part = (render(transform, each, order) for each in (content, content[: len(content) // 2]))
+    assert (part.facts.source.width, part.facts.source.height) == (WIDTH, HEIGHT)
+    assert part.facts.source.bytes == len(content) // 2
+    for one, other in zip(whole.slots, part.slots, strict=True):
+        assert (one.width, one.height) == (other.width, other.height)
+        top = (0, 0, one.width, one.height // 4)
+        wanted, found = (opened(slot).convert("RGB").crop(top) for slot in (one, other))
+        assert max(ImageStat.Stat(ImageChops.difference(wanted, found)).mean) < 12
+    with pytest.raises(UnreadableImage, match="cut off"):
+        render(transform, content[: len(content) // 2], Order(recipes=(EVERY_FORMAT,)))
+
+
+@pytest.mark.parametrize("form", [form for form in STILL if form is not Format.JPEG], ids=str)
+def test_a_picture_of_another_format_that_is_cut_off_is_refused_always(transform: Transform, form: Format) -> None:
+    content = STILL[form](WIDTH, HEIGHT)
+    with pytest.raises(UnreadableImage, match="cut off"):
+        render(transform, content[: len(content) // 2], Order(recipes=(), limits=Limits(accept_truncated=True)))
+
+
+@pytest.mark.parametrize(("frame", "precision", "kind"), [(0xC1, 12, "12 bits"), (0xC3, 8, "lossless")])
+def test_a_jpeg_that_cannot_be_decoded_is_refused_by_its_kind(
+    transform: Transform, frame: int, precision: int, kind: str
+) -> None:
+    rare = pictures.jpeg().replace(b"\xff\xc0\x00\x11\x08", bytes([0xFF, frame, 0, 0x11, precision]))
+    with pytest.raises(UnsupportedFormat, match=kind):
+        render(transform, rare)
 
 
 @pytest.mark.parametrize("form", STILL, ids=str)

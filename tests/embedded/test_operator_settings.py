@@ -112,6 +112,20 @@ def test_what_becomes_of_originals(tmp_path, policy, kept):
         assert settled(client, image["id"])["state"] == "ready"
 
 
+@pytest.mark.parametrize("truncated", ["refuse", "accept"])
+def test_what_becomes_of_a_jpeg_that_is_cut_off(tmp_path, truncated):
+    body = pictures.jpeg(600, 400)
+    with serving(tmp_path, workers="1", truncated=truncated) as served, client_of(served) as client:
+        uploaded = client.post("/v1/images", content=body[: len(body) - 100]).json()
+        image = settled(client, uploaded["id"])
+        if truncated == "accept":
+            assert (image["state"], image["error"]) == ("ready", None)
+        else:
+            assert image["state"] == "failed"
+            assert image["error"]["code"] == "unreadable-image"
+            assert "cut off" in image["error"]["detail"]
+
+
 def test_bounds_and_addresses(tmp_path):
     settings = {
         "max_upload_bytes": "5000",

@@ -28,13 +28,25 @@ _PROFILE = (1, 0x60000000, 0x900000000000, 93)
 """Main profile and what it is compatible with, progressive frames only, level 3.1."""
 
 
-def heic(picture: Image.Image, *, quarter_turns: int = 0, exif: bytes | None = None, icc: bytes | None = None) -> bytes:
-    """Return ``picture`` as HEIC, stored turned by so many quarters with a note (irot) to turn it back."""
-    stored = picture.rotate(-90 * quarter_turns, expand=True)
+_TURNS = {1: (0, None), 2: (0, 1), 3: (2, None), 4: (0, 0), 5: (1, 0), 6: (3, None), 7: (3, 0), 8: (1, None)}
+"""What the container says for an EXIF orientation: quarter turns against the clock, then the axis of a mirror."""
+
+
+def heic(
+    stored: Image.Image,
+    *,
+    orientation: int = 1,
+    exif: bytes | None = None,
+    icc: bytes | None = None,
+    xmp: bytes | None = None,
+) -> bytes:
+    """Return ``stored`` as HEIC, with notes (irot, imir) to turn it upright as EXIF's ``orientation`` would."""
     slices = b"".join(struct.pack(">I", len(nal)) + nal for nal in _slices(stored))
     items = [(b"hvc1", slices)]
     if exif is not None:
         items.append((b"Exif", struct.pack(">I", 0) + exif.removeprefix(b"Exif\0\0")))
+    if xmp is not None:
+        items.append((b"mime", xmp))
     color = b"nclx" + struct.pack(">HHHB", 1, 13, 6, 0x80)
     properties = [
         _decoder_configuration(stored),
@@ -43,8 +55,11 @@ def heic(picture: Image.Image, *, quarter_turns: int = 0, exif: bytes | None = N
     ]
     if icc is not None:
         properties.append(_box(b"colr", b"prof" + icc))
-    if quarter_turns % 4:
-        properties.append(_box(b"irot", bytes([quarter_turns % 4])))
+    turns, mirror = _TURNS[orientation]
+    if turns:
+        properties.append(_box(b"irot", bytes([turns])))
+    if mirror is not None:
+        properties.append(_box(b"imir", bytes([mirror])))
     kind = _box(b"ftyp", b"heic" + bytes(4) + b"mif1heic")
     start = len(kind) + len(_meta(items, properties, 0)) + 8
     return kind + _meta(items, properties, start) + _box(b"mdat", b"".join(body for _, body in items))
@@ -64,11 +79,12 @@ def _full(kind: bytes, body: bytes, version: int = 0, flags: int = 0) -> bytes:
 def _meta(items: list[tuple[bytes, bytes]], properties: list[bytes], start: int) -> bytes:
     entries, places = b"", b""
     for number, (kind, body) in enumerate(items, 1):
-        entries += _full(b"infe", struct.pack(">HH", number, 0) + kind + b"\0", version=2)
+        told = b"\0application/rdf+xml\0" if kind == b"mime" else b"\0"
+        entries += _full(b"infe", struct.pack(">HH", number, 0) + kind + told, version=2)
         places += struct.pack(">HHHII", number, 0, 1, start, len(body))
         start += len(body)
     owned = struct.pack(">IHB", 1, 1, len(properties)) + bytes(0x80 | at for at in range(1, len(properties) + 1))
-    references = _box(b"cdsc", struct.pack(">HHH", 2, 1, 1)) if len(items) > 1 else b""
+    references = b"".join(_box(b"cdsc", struct.pack(">HHH", number, 1, 1)) for number in range(2, len(items) + 1))
     return _full(
         b"meta",
         _full(b"hdlr", bytes(4) + b"pict" + bytes(13))

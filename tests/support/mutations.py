@@ -80,7 +80,7 @@ def sources() -> dict[str, bytes]:
         "avif alpha": pictures.avif(alpha=True, exif=exif),
         "avif grid": bombs.avif_grid(2, 2, 64),
         "heic": pictures.heic(),
-        "heic exif": pictures.heic(exif=exif, icc=pictures.display_p3_profile(), quarter_turns=1),
+        "heic exif": pictures.heic(exif=exif, icc=pictures.display_p3_profile(), orientation=6),
         "heic grid": bombs.heic_grid(2, 2, 64),
         "svg": pictures.svg(),
         "svg of much": bombs.svg_of_everything(),

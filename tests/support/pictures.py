@@ -7,6 +7,7 @@ with an ``orientation`` is stored turned and comes out upright only when the tag
 
 from __future__ import annotations
 
+import base64
 import io
 import random
 from typing import Any
@@ -133,6 +134,36 @@ def jpeg(
     return encode(picture.convert(mode), "JPEG", **{"quality": 92, **told, **options})
 
 
+def arithmetic_jpeg() -> bytes:
+    """Return the scene, 64 by 48, as a JPEG by arithmetic coding.
+
+    Nothing that the tests install writes one. Made once, of ``scene(64, 48)`` as PPM: ``cjpeg -arithmetic`` of
+    libjpeg-turbo 2.1.5.
+    """
+    return base64.b64decode(_ARITHMETIC)
+
+
+_ARITHMETIC = (
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAgGBgcGBQgHBwcJCQgKDBQNDAsLDBkSEw8UHRofHh0aHBwgJC4nICIsIxwcKDcpLDAxNDQ0Hyc5PT"
+    "gyPC4zNDL/2wBDAQkJCQwLDBgNDRgyIRwhMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjL/yQARCAAw"
+    "AEADASIAAhEBAxEB/8wACgAQEAUBEBEF/9oADAMBAAIRAxEAPwD/AHLnWL6tfHak+amuT70csIAsCJuFPT9uUkLWjACqlVZQCVfFpHqz+pU04F"
+    "+PA5un7V79aNmG8OyN6dJ/WOep+zJReqeWqKgtp5CJ0bmUKVdSiTgPCvvofKmggC+DZzJF5P/Z"
+)
+
+
+def ycck_jpeg(picture: Image.Image | None = None, **options: Any) -> bytes:
+    """Return a JPEG of inks, coded as brightness and two colours, as Adobe's programs write them.
+
+    Pillow writes inks as they are, turned round. So they are converted before, and the note on it is changed.
+    """
+    cyan, magenta, yellow, black = (picture or scene(64, 48)).convert("CMYK").split()
+    bright, blue, red = Image.merge("RGB", (cyan, magenta, yellow)).convert("YCbCr").split()
+    turned = [plane.point([255 - value for value in range(256)]) for plane in (bright, blue, red)]
+    plain = encode(Image.merge("CMYK", (*turned, black)), "JPEG", **{"quality": 92, **options})
+    said = plain.index(b"Adobe") + 11
+    return plain[:said] + b"\2" + plain[said + 1 :]
+
+
 def png(
     width: int = 64,
     height: int = 48,
@@ -198,6 +229,17 @@ def _animated(kind: str, width: int, height: int, *, frames: int, **options: Any
     return encode(pictures[0], kind, save_all=True, append_images=pictures[1:], **options)
 
 
+def marching_gif(*, disposal: int | list[int]) -> bytes:
+    """Return a GIF, 40 by 30, that paints a bar further to the right in each of four frames; the rest is clear."""
+    palette = [0, 0, 0, *RED, *GREEN, *BLUE, *YELLOW]
+    frames = [Image.new("P", (40, 30), 0) for _ in range(4)]
+    for number, frame in enumerate(frames):
+        frame.putpalette(palette)
+        frame.paste(number + 1, (number * 10, 0, number * 10 + 10, 30))
+    told = {"disposal": disposal, "duration": 100, "loop": 0, "transparency": 0, "optimize": False}
+    return encode(frames[0], "GIF", save_all=True, append_images=frames[1:], **told)
+
+
 def tiff(
     width: int = 64, height: int = 48, *, pages: int = 1, orientation: int | None = None, mode: str = "RGB"
 ) -> bytes:
@@ -210,22 +252,34 @@ def tiff(
     return encode(picture, "TIFF", **told)
 
 
-def avif(width: int = 64, height: int = 48, *, alpha: bool = False, exif: bytes | None = None) -> bytes:
-    """Return an AVIF."""
-    told = {} if exif is None else {"exif": exif}
-    return encode(scene(width, height, alpha=alpha), "AVIF", speed=10, quality=80, **told)
+def avif(
+    width: int = 64,
+    height: int = 48,
+    *,
+    alpha: bool = False,
+    orientation: int | None = None,
+    exif: bytes | None = None,
+    **options: Any,
+) -> bytes:
+    """Return an AVIF; Pillow says the orientation in the container as well."""
+    picture, told = _stored(scene(width, height, alpha=alpha), orientation, exif)
+    return encode(picture, "AVIF", **{"speed": 10, "quality": 80, **told, **options})
 
 
 def heic(
     width: int = 64,
     height: int = 48,
     *,
-    quarter_turns: int = 0,
+    orientation: int = 1,
     exif: bytes | None = None,
     icc: bytes | None = None,
+    xmp: bytes | None = None,
 ) -> bytes:
-    """Return a HEIC, stored turned by so many quarters with a note to turn it back; EXIF orientation means nothing."""
-    return heic_writer.heic(scene(width, height), quarter_turns=quarter_turns, exif=exif, icc=icc)
+    """Return a HEIC, stored as ``orientation`` (1–8) says, with notes in the container that turn it back."""
+    stored = scene(width, height)
+    if orientation in _STORED:
+        stored = stored.transpose(_STORED[orientation])
+    return heic_writer.heic(stored, orientation=orientation, exif=exif, icc=icc, xmp=xmp)
 
 
 def svg(width: int = 64, height: int = 48, *, within: str = "", before: str = "", root: str = "") -> bytes:

@@ -40,6 +40,7 @@ from darkroom.figures.prometheus import PrometheusFigures, empty
 from darkroom.http.app import ApiOptions, create_api, front
 from darkroom.http.delivery import DeliveryApp
 from darkroom.http.reception import Reception
+from darkroom.model import Truncated
 from darkroom.names import UPLOAD_PREFIX
 from darkroom.service import Rules, Service, utc_now
 from darkroom.sqlite import Database, Engine, copy, data_format, engine
@@ -121,6 +122,7 @@ def service(settings: Settings, transform: Transform | None = None) -> Service:
                 side=settings.max_side,
                 frames=settings.max_frames,
                 svg=settings.svg,
+                accept_truncated=settings.truncated is Truncated.ACCEPT,
             ),
             max_post_bytes=settings.max_post_bytes,
             max_tags=settings.max_tags,

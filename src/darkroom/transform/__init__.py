@@ -23,6 +23,8 @@ class Limits:
     frames: int = 1_000
     svg: bool = False
     """Whether an SVG is accepted at all."""
+    accept_truncated: bool = False
+    """Whether of a JPEG that is cut off, or damaged on the way, what is there is shown: the rest is grey."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

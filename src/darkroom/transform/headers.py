@@ -24,7 +24,8 @@ _FARTHEST = 2**40
 def dimensions(original: BinaryIO) -> tuple[int, int]:
     """Read them as stored, before EXIF orientation: a limit on sides and pixels does not care which way up.
 
-    Also of an SVG, whether or not it is accepted.
+    Also of an SVG, whether or not it is accepted. Raises ``UnsupportedFormat`` also for a JPEG of a kind that no browser
+    shows; the sentence says which.
     """
     original.seek(0)
     found = recognise(original.read(HEAD_BYTES), svg=True)
@@ -35,6 +36,8 @@ def dimensions(original: BinaryIO) -> tuple[int, int]:
         width, height = _heif(bounded)
     elif found is Format.GIF:
         width, height = _gif(bounded)
+    elif found is Format.JPEG:
+        width, height = _jpeg(bounded)
     else:
         width, height = imagesize.get(bounded, exif_rotation=False)
     if width < 1 or height < 1:
@@ -75,6 +78,64 @@ class BoundedReader:
             msg = "the file ends too early"
             raise ValueError(msg)
         return found
+
+
+_DECODED = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
+"""Frames of a JPEG that are decoded: baseline, extended and progressive, by Huffman's code or arithmetic."""
+_LOSSLESS = frozenset({0xC3, 0xCB})
+_JPEG_LS = 0xF7
+_NO_FRAME = frozenset({0xC4, 0xC8, 0xCC})
+"""Between the frames' markers: tables, and one that is reserved."""
+_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
+"""Markers without a body."""
+_SCAN, _END = 0xDA, 0xD9
+
+
+def _jpeg(file: BoundedReader) -> tuple[int, int]:
+    """Return the sides that the frame's header says, or ``(-1, -1)`` (ITU-T T.81, B.2.2; T.87 for JPEG-LS).
+
+    Not by imagesize, which does not tell the kind: what cannot be decoded looks damaged to a decoder, and whoever sent
+    it would save it anew in the same way.
+    """
+    try:
+        marker, precision, height, width = _jpeg_frame(file)
+    except (ValueError, struct.error):
+        return -1, -1
+    kind = None
+    if marker == _JPEG_LS:
+        kind = "of the kind JPEG-LS"
+    elif marker in _LOSSLESS:
+        kind = "of the lossless kind"
+    elif marker not in _DECODED:
+        kind = "of the hierarchical kind"
+    elif precision != 8:
+        kind = f"of {precision} bits a sample"
+    if kind is not None:
+        msg = f"this JPEG is {kind}, which is not read here, nor by browsers; save it as a usual JPEG, with 8 bits"
+        raise UnsupportedFormat(msg)
+    return width, height
+
+
+def _jpeg_frame(file: BoundedReader) -> tuple[int, int, int, int]:
+    """Return the frame's marker, bits of a sample, height and width."""
+    at = 2
+    while True:
+        marker = file.read_at(at, at + 2)
+        if marker[0] != 0xFF:
+            raise ValueError(marker)
+        kind, body = marker[1], at + 4
+        if kind == 0xFF:  # a byte that fills
+            at += 1
+        elif kind in _ALONE:
+            at += 2
+        elif kind in {_SCAN, _END}:
+            raise ValueError(marker)
+        elif kind == _JPEG_LS or (0xC0 <= kind <= 0xCF and kind not in _NO_FRAME):
+            precision, height, width = struct.unpack(">BHH", file.read_at(body, body + 5))
+            return kind, precision, height, width
+        else:
+            (length,) = struct.unpack(">H", file.read_at(at + 2, body))
+            at += 2 + max(2, length)
 
 
 def _gif(file: BoundedReader) -> tuple[int, int]:

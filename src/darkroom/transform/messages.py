@@ -93,6 +93,7 @@ def _limits(limits: Limits) -> dict[str, Any]:
         "side": limits.side,
         "frames": limits.frames,
         "svg": limits.svg,
+        "accept_truncated": limits.accept_truncated,
     }
 
 

@@ -19,7 +19,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from darkroom.errors import Refused, TooLarge, TooManyPixels, UnreadableImage, UnsupportedFormat
+from darkroom.errors import TooLarge, TooManyPixels, UnreadableImage
 from darkroom.model import Format
 from darkroom.transform import svg
 from darkroom.transform.headers import BoundedReader, TooMuchToRead, boxes, dimensions
@@ -56,6 +56,9 @@ _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _HUFFMAN = frozenset({0xC0, 0xC1, 0xC2})
+_SEQUENTIAL = frozenset({0xC0, 0xC1, 0xC9})
+_WHOLE_SCAN = bytes((0, 63, 0))
+"""First and last of the 64 waves, and no bits left for later."""
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xff]")
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 """In the data of a scan, 0xFF is followed by 0, and restarts are marked by D0 to D7."""
@@ -64,18 +67,15 @@ _AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 def check_before_decoding(content: bytes, limits: Limits) -> None:
     """Refuse a file that says it is too large, or that is made to keep a decoder busy, before any decoder has seen it.
 
-    Raises ``TooLarge``, ``TooManyPixels``, ``UnreadableImage``; damage of other kinds is left to the decoder.
+    Raises ``TooLarge``, ``TooManyPixels``, ``UnsupportedFormat``, ``UnreadableImage``; damage of other kinds is left to
+    the decoder.
     """
     try:
         told = Size(*dimensions(io.BytesIO(content)))
-    except Refused:
+    except UnreadableImage:
         told = Size(1, 1)
     check_limits(told, 1, limits)
-    try:
-        found = recognise(content[:HEAD_BYTES], svg=limits.svg)
-    except UnsupportedFormat:
-        return
-    match found:
+    match recognise(content[:HEAD_BYTES], svg=limits.svg):
         case Format.JPEG:
             _check_jpeg(content)
         case Format.PNG:
@@ -92,7 +92,7 @@ def check_before_decoding(content: bytes, limits: Limits) -> None:
 
 def _check_jpeg(content: bytes) -> None:
     frame, components, scans = 0, 0, 0
-    for number, (marker, body) in enumerate(_segments(content)):
+    for number, (marker, body) in enumerate(jpeg_segments(content)):
         _check_parts(number)
         if marker in _FRAMES and body + 6 <= len(content):
             frame, components = marker, content[body + 5]
@@ -116,7 +116,7 @@ def _check_enough_data(content: bytes, frame: int, body: int) -> None:
         raise UnreadableImage(msg)
 
 
-def _segments(content: bytes) -> Iterator[tuple[int, int]]:
+def jpeg_segments(content: bytes) -> Iterator[tuple[int, int]]:
     """Yield each marker and where its body begins, behind the length."""
     at, pattern = 2, _NEXT_MARKER
     while (found := pattern.search(content, at)) is not None:
@@ -130,6 +130,27 @@ def _segments(content: bytes) -> Iterator[tuple[int, int]]:
         at += int.from_bytes(content[at : at + 2])
         if marker == _SCAN:
             pattern = _AFTER_SCAN
+
+
+def with_plain_scans(jpeg: bytes) -> bytes:
+    """Return a sequential JPEG whose scans say that they are whole, as they must (ITU-T T.81, B.2.3).
+
+    Cameras of many phones write zeros there. Every decoder shows the picture all the same, and warns; so a warning
+    would mean nothing.
+    """
+    mended = bytearray()
+    for marker, body in jpeg_segments(jpeg):
+        if marker in _FRAMES and marker not in _SEQUENTIAL:
+            return jpeg
+        if marker != _SCAN or body >= len(jpeg):
+            continue
+        said = slice(body + 1 + 2 * jpeg[body], body + 4 + 2 * jpeg[body])
+        if said.stop <= len(jpeg) and jpeg[said] != _WHOLE_SCAN:
+            mended = mended or bytearray(jpeg)
+            mended[said] = _WHOLE_SCAN
+        if jpeg[body] > 1:
+            break  # all colours in one scan, the only one
+    return bytes(mended) or jpeg
 
 
 def _check_png(content: bytes) -> None:

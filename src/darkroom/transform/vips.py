@@ -13,7 +13,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
 import pillow_heif
@@ -41,7 +41,7 @@ from darkroom.transform.plan import (
 from darkroom.transform.profile import is_srgb
 from darkroom.transform.recipes import Recipe
 from darkroom.transform.sniff import HEAD_BYTES, recognise
-from darkroom.transform.structure import check_before_decoding
+from darkroom.transform.structure import check_before_decoding, with_plain_scans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -181,8 +181,8 @@ def open_original(content: bytes, limits: Limits) -> Opened:
     """Read a file's header by the loader its first bytes ask for. Raises ``UnsupportedFormat``, ``UnreadableImage``."""
     found = recognise(content[:HEAD_BYTES], svg=limits.svg)
     pyvips.operation_block_set("VipsForeignLoadSvg", state=found is not Format.SVG)
-    openers = {
-        Format.JPEG: _open_jpeg,
+    openers: dict[Format, Callable[[bytes], Opened]] = {
+        Format.JPEG: partial(_open_jpeg, accept_truncated=limits.accept_truncated),
         Format.PNG: _open_png,
         Format.WEBP: _open_webp,
         Format.GIF: _open_gif,
@@ -198,15 +198,17 @@ def open_original(content: bytes, limits: Limits) -> Opened:
         return opened
 
 
-def _open_jpeg(content: bytes) -> Opened:
+def _open_jpeg(content: bytes, *, accept_truncated: bool) -> Opened:
     # Damage in the middle of a JPEG is a mere warning to its decoder, which goes on in grey.
-    header = pyvips.Image.jpegload_buffer(content, access="sequential", fail_on="warning")
+    fail_on = "none" if accept_truncated else "warning"
+    content = with_plain_scans(content)
+    header = pyvips.Image.jpegload_buffer(content, access="sequential", fail_on=fail_on)
 
     def decode(wanted: Size) -> pyvips.Image:
         shrink = jpeg_shrink(_size(header), wanted)
         if shrink == 1:
             return header
-        return pyvips.Image.jpegload_buffer(content, shrink=shrink, access="sequential", fail_on="warning")
+        return pyvips.Image.jpegload_buffer(content, shrink=shrink, access="sequential", fail_on=fail_on)
 
     return _opened(Format.JPEG, header, decode)
 
@@ -374,7 +376,7 @@ def to_srgb(image: pyvips.Image) -> pyvips.Image:
     profile = _told(image, "icc-profile-data", b"")
     if profile and not is_srgb(profile):
         with suppress(pyvips.Error):
-            return image.icc_transform("srgb", embedded=True)
+            return image.icc_transform("srgb", embedded=True, depth=8)
     if image.interpretation == "multiband":
         bands = 3 if image.bands > 2 else 1
         image = image.extract_band(0, n=bands).copy(interpretation="srgb" if bands > 1 else "b-w")
@@ -497,12 +499,24 @@ def encode(picture: pyvips.Image, frame_height: int, encoding: Encoding) -> byte
             return bytes(picture.heifsave_buffer(Q=quality, compression="av1", effort=0, bitdepth=8, keep="none"))
         case Format.WEBP:
             effort = 2 if hurry else 4
-            return bytes(picture.webpsave_buffer(Q=quality, effort=effort, page_height=frame_height, keep="none"))
+            body = bytes(picture.webpsave_buffer(Q=quality, effort=effort, page_height=frame_height, keep="none"))
+            return _with_alpha_said(body) if picture.hasalpha() else body
         case Format.GIF:
             effort, dither = (1, 0.0) if hurry else (4, 0.5)
             return bytes(picture.gifsave_buffer(effort=effort, dither=dither, page_height=frame_height, keep="none"))
         case _:
             return bytes(picture.pngsave_buffer(filter="all", keep="none"))
+
+
+def _with_alpha_said(webp: bytes) -> bytes:
+    """Set the flag for transparency of an extended WebP (RFC 9649, 2.7).
+
+    The encoder cuts clear borders off the frames of an animation; when nothing clear is left in them, it says that
+    there is none, and readers who believe it paint the borders black.
+    """
+    if webp[12:16] != b"VP8X":
+        return webp
+    return webp[:20] + bytes([webp[20] | 0x10]) + webp[21:]
 
 
 def _largest_first(each: tuple[Recipe, Layout]) -> int:

@@ -20,6 +20,7 @@ SECONDS = 2.0
 WRITTEN = {
     "jpeg": pictures.jpeg(70, 50),
     "progressive jpeg": pictures.jpeg(70, 50, progressive=True),
+    "jpeg in CMYK": pictures.jpeg(70, 50, mode="CMYK"),
     "png": pictures.png(70, 50),
     "lossy webp": pictures.webp(70, 50),
     "lossless webp": pictures.webp(70, 50, lossless=True),
@@ -57,6 +58,36 @@ def phone_picture(*, pitm: bytes = PITM, ipma: bytes | None = None) -> bytes:
 @pytest.mark.parametrize("name", WRITTEN)
 def test_what_encoders_write_is_read(name: str) -> None:
     assert dimensions(io.BytesIO(WRITTEN[name])) == (70, 50)
+
+
+@pytest.mark.parametrize(
+    ("frame", "precision", "kind"),
+    [
+        (0xC1, 12, "12 bits"),
+        (0xC2, 12, "12 bits"),
+        (0xC3, 8, "lossless"),
+        (0xC3, 16, "lossless"),
+        (0xC5, 8, "hierarchical"),
+        (0xC7, 8, "hierarchical"),
+        (0xCB, 8, "lossless"),
+        (0xCE, 8, "hierarchical"),
+        (0xF7, 8, "JPEG-LS"),
+    ],
+)
+def test_a_jpeg_of_a_rare_kind_is_refused_by_the_name_of_its_kind(frame: int, precision: int, kind: str) -> None:
+    rare = WRITTEN["jpeg"].replace(b"\xff\xc0\x00\x11\x08", bytes([0xFF, frame, 0, 0x11, precision]))
+    with pytest.raises(UnsupportedFormat, match=f"this JPEG is .*{kind}.*save it as a usual JPEG, with 8 bits"):
+        dimensions(io.BytesIO(rare))
+
+
+def test_bytes_that_fill_between_the_segments_of_a_jpeg_are_passed_over() -> None:
+    filled = WRITTEN["jpeg"].replace(b"\xff\xc0", b"\xff\xff\xff\xc0")
+    assert dimensions(io.BytesIO(filled)) == (70, 50)
+
+
+def test_the_size_of_a_thumbnail_in_its_exif_is_not_a_jpegs_size() -> None:
+    within = pictures.jpeg(70, 50, exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0" + pictures.jpeg(16, 8))
+    assert dimensions(io.BytesIO(within)) == (70, 50)
 
 
 def test_a_turned_picture_is_measured_as_it_is_stored() -> None:

@@ -37,7 +37,7 @@ ORDER = Order(
         ),
     ),
     focus=(0.125, 0.875),
-    limits=Limits(bytes=1_000_000, pixels=2_000_000, side=4_000, frames=50, svg=True),
+    limits=Limits(bytes=1_000_000, pixels=2_000_000, side=4_000, frames=50, svg=True, accept_truncated=True),
 )
 SHA256 = "0f" * 32
 FACTS = Facts(

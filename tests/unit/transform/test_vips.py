@@ -9,13 +9,14 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pyvips
 from PIL import Image, ImageChops, ImageSequence, ImageStat
 
 import pictures
+import profiles
 from darkroom.errors import UnreadableImage
 from darkroom.model import Format
 from darkroom.transform import Limits, Order
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from darkroom.transform import Rendered
 
 Color = tuple[int, ...]
+ORDINARY_GREEN = (40, 200, 70)
 P3_RED = (234, 51, 35)
 """As a Display P3 picture says it: sRGB's full red."""
 
@@ -76,6 +78,12 @@ def near(one: Color, other: Color, tolerance: int = 6) -> bool:
 
 def flat(color: Color, mode: str = "RGB", size: tuple[int, int] = (64, 48)) -> Image.Image:
     return Image.new(mode, size, color)
+
+
+def deep(picture: Image.Image) -> pyvips.Image:
+    """Return the same picture in 16 bits a sample."""
+    shallow = pyvips.Image.new_from_memory(picture.tobytes(), *picture.size, len(picture.mode), "uchar")
+    return (shallow * 257).cast("ushort").copy(interpretation="rgb16")
 
 
 # ------------------------------------------------------------------ colours
@@ -144,9 +152,35 @@ def test_grey_stays_the_same_grey(content: bytes, tolerance: int, form: Format) 
         pictures.encode(pictures.scene(64, 48), "PNG", optimize=True),
         pictures.encode(pictures.scene(64, 48), "JPEG", quality=95, progressive=True),
         pictures.encode(pictures.scene(64, 48), "JPEG", quality=95, subsampling="4:4:4"),
+        pictures.arithmetic_jpeg(),
+        pictures.encode(pictures.scene(64, 48), "JPEG", quality=95).replace(b"\0\x3f\0", b"\0\0\0"),
         pictures.encode(pictures.scene(64, 48), "WEBP", lossless=True),
+        pictures.encode(pictures.scene(64, 48).quantize(64), "GIF", interlace=1),
+        deep(pictures.scene(64, 48)).pngsave_buffer(),
+        deep(pictures.scene(64, 48)).pngsave_buffer(interlace=True),
+        deep(pictures.scene(64, 48)).tiffsave_buffer(),
+        deep(pictures.scene(64, 48)).heifsave_buffer(compression="av1", bitdepth=10, Q=90),
+        deep(pictures.scene(64, 48)).heifsave_buffer(compression="av1", bitdepth=12, Q=90),
     ],
-    ids=["palette png", "gif", "tiff", "lzw tiff", "jpeg tiff", "png", "progressive jpeg", "whole colour jpeg", "webp"],
+    ids=[
+        "palette png",
+        "gif",
+        "tiff",
+        "lzw tiff",
+        "jpeg tiff",
+        "png",
+        "progressive jpeg",
+        "whole colour jpeg",
+        "arithmetic jpeg",
+        "jpeg whose scan says nothing of itself",
+        "webp",
+        "interlaced gif",
+        "16-bit png",
+        "interlaced 16-bit png",
+        "16-bit tiff",
+        "10-bit avif",
+        "12-bit avif",
+    ],
 )
 def test_every_way_of_storing_a_picture_shows_the_same_picture(content: bytes) -> None:
     image = opened(content, recipe(64, 64))
@@ -158,14 +192,90 @@ def test_every_way_of_storing_a_picture_shows_the_same_picture(content: bytes) -
         assert near(color(image, x, y), expected, 16)
 
 
-@pytest.mark.parametrize("encode", [pictures.jpeg, pictures.tiff], ids=["jpeg", "tiff"])
-def test_inks_become_light(encode: Callable[..., bytes]) -> None:
-    image = opened(encode(mode="CMYK"), recipe(64, 64))
+@pytest.mark.parametrize(
+    "content",
+    [pictures.jpeg(mode="CMYK"), pictures.ycck_jpeg(), pictures.tiff(mode="CMYK")],
+    ids=["cmyk jpeg", "ycck jpeg", "cmyk tiff"],
+)
+def test_inks_become_light(content: bytes) -> None:
+    image = opened(content, recipe(64, 64))
     assert image.mode == "RGB"
     red, green, blue = (color(image, x, y) for x, y in ((0.1, 0.1), (0.9, 0.1), (0.1, 0.9)))
     assert red[0] > 150 > max(red[1:])
     assert green[1] > max(green[0], green[2])
     assert blue[2] > max(blue[:2])
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda picture, icc: pictures.encode(picture, "JPEG", quality=95, icc_profile=icc),
+        lambda picture, icc: pictures.ycck_jpeg(picture, quality=95, icc_profile=icc),
+        lambda picture, icc: pictures.encode(picture, "TIFF", icc_profile=icc),
+    ],
+    ids=["cmyk jpeg", "ycck jpeg", "cmyk tiff"],
+)
+def test_inks_are_those_that_the_profile_says(encode: Callable[[Image.Image, bytes], bytes]) -> None:
+    yellow = flat((0, 0, 255, 0), "CMYK")
+    image = opened(encode(yellow, profiles.odd_press()), recipe(32, 32))
+    assert near(color(image, 0.5, 0.5), profiles.ODD_YELLOW, 8)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
+def test_adobe_rgb_is_brought_to_srgb(kind: str) -> None:
+    stored = flat(profiles.adobe_rgb(ORDINARY_GREEN))
+    content = pictures.encode(stored, kind, quality=100, icc_profile=profiles.adobe_rgb_profile())
+    assert not near(color(stored, 0.5, 0.5), ORDINARY_GREEN, 20)
+    assert near(color(opened(content, recipe(32, 32)), 0.5, 0.5), ORDINARY_GREEN, 8)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+def test_grey_is_as_light_as_its_profile_says(kind: str) -> None:
+    content = pictures.encode(flat((55,), "L"), kind, icc_profile=profiles.grey_profile(gamma=1.0))
+    assert near(color(opened(content, recipe(32, 32)).convert("RGB"), 0.5, 0.5), (128, 128, 128), 2)
+    clear = pictures.encode(flat((55, 128), "LA"), "PNG", icc_profile=profiles.grey_profile(gamma=1.0))
+    assert near(color(opened(clear, recipe(32, 32)), 0.5, 0.5), (128, 128, 128, 128), 3)
+
+
+def test_sixteen_bits_with_a_profile_are_brought_to_srgb() -> None:
+    plain, clear = deep(flat(P3_RED)), deep(flat((*P3_RED, 128), "RGBA"))
+    for picture in (plain, clear):
+        picture.set_type(pyvips.GValue.blob_type, "icc-profile-data", pictures.display_p3_profile())
+    for content in (plain.pngsave_buffer(), plain.tiffsave_buffer()):
+        assert near(color(opened(content, recipe(32, 32)), 0.5, 0.5), (255, 0, 0), 6)
+    for content in (clear.pngsave_buffer(), clear.tiffsave_buffer()):
+        assert near(color(opened(content, recipe(32, 32)), 0.5, 0.5), (255, 0, 0, 128), 6)
+    grey = deep(flat((55,), "L")).copy(interpretation="grey16")
+    grey.set_type(pyvips.GValue.blob_type, "icc-profile-data", profiles.grey_profile(gamma=1.0))
+    assert near(color(opened(grey.pngsave_buffer(), recipe(32, 32)), 0.5, 0.5), (128, 128, 128), 1)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF"])
+def test_a_palette_keeps_its_transparent_colour(kind: str) -> None:
+    halves = Image.new("P", (64, 48), 0)
+    halves.putpalette([200, 30, 40, 20, 150, 60])
+    halves.paste(1, (32, 0, 64, 48))
+    image = opened(pictures.encode(halves, kind, transparency=0), recipe(32, 32))
+    assert color(image, 0.2, 0.5)[3] == 0
+    assert color(image, 0.8, 0.5) == (20, 150, 60, 255)
+
+
+def test_a_palette_keeps_what_is_half_transparent() -> None:
+    halves = Image.new("P", (64, 48), 0)
+    halves.putpalette([200, 30, 40, 20, 150, 60])
+    halves.paste(1, (32, 0, 64, 48))
+    image = opened(pictures.encode(halves, "PNG", transparency=bytes([100, 255])), recipe(32, 32))
+    assert near(color(image, 0.2, 0.5), (200, 30, 40, 100), 3)
+    assert color(image, 0.8, 0.5) == (20, 150, 60, 255)
+
+
+@pytest.mark.parametrize(("mode", "key"), [("L", 77), ("RGB", (1, 2, 3))])
+def test_one_colour_of_a_png_that_stands_for_nothing_is_transparent(mode: str, key: Any) -> None:
+    picture = Image.new(mode, (64, 48), key)
+    picture.paste(Image.new(mode, (32, 48), "white"), (32, 0))
+    image = opened(pictures.encode(picture, "PNG", transparency=key), recipe(32, 32))
+    assert color(image, 0.2, 0.5)[3] == 0
+    assert color(image, 0.8, 0.5) == (255, 255, 255, 255)
 
 
 # ------------------------------------------------------------------ which way up
@@ -177,9 +287,10 @@ def test_a_turned_picture_of_any_format_comes_out_upright(encode: Callable[..., 
     assert upright(encode(120, 80, orientation=orientation))
 
 
-@pytest.mark.parametrize("turns", range(4))
-def test_a_phones_picture_is_turned_once_as_its_container_says(turns: int) -> None:
-    assert upright(pictures.heic(120, 80, quarter_turns=turns, exif=pictures.camera_exif(orientation=6)))
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_phones_picture_is_turned_once_as_its_container_says(orientation: int) -> None:
+    content = pictures.heic(120, 80, orientation=orientation, exif=pictures.camera_exif(orientation=6))
+    assert upright(content)
 
 
 def test_a_phones_picture_with_a_note_of_a_kind_that_is_no_text_is_a_picture_like_any_other() -> None:
@@ -187,13 +298,17 @@ def test_a_phones_picture_with_a_note_of_a_kind_that_is_no_text_is_a_picture_lik
     assert upright(content)
 
 
-def test_an_avif_is_turned_as_its_container_says_and_not_by_its_exif() -> None:
+def test_the_turn_in_the_exif_of_a_phones_picture_is_void() -> None:
+    assert upright(pictures.heic(120, 80, exif=pictures.camera_exif(orientation=6)))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_avif_is_turned_as_its_container_says_and_not_by_its_exif(orientation: int) -> None:
     # Pillow writes the orientation of its EXIF into the container, so the same bytes say it twice.
-    stored = pictures.scene(120, 80).transpose(Image.Transpose.ROTATE_90)
-    content = pictures.encode(stored, "AVIF", quality=90, exif=pictures.camera_exif(orientation=6))
+    content = pictures.avif(120, 80, orientation=orientation, exif=pictures.camera_exif(orientation=orientation))
     assert upright(content)
-    assert b"irot" in content
-    assert not upright(content.replace(b"irot", b"free"))
+    if orientation > 1:
+        assert not upright(content.replace(b"irot", b"free").replace(b"imir", b"free"))
 
 
 def upright(content: bytes) -> bool:
@@ -341,6 +456,30 @@ def test_a_gif_that_says_nothing_plays_once() -> None:
     rendered = made(pictures.animated_gif(loop=None), recipe(32, 32, Format.AVIF, Format.JPEG))
     assert Image.open(io.BytesIO(rendered.slots[0].body)).info["loop"] == 1
     assert Image.open(io.BytesIO(rendered.slots[1].body)).info.get("loop") is None
+
+
+DISPOSALS = {"left standing": 1, "cleared": 2, "put back": 3, "each in its own way": [1, 2, 3, 1]}
+
+
+@pytest.mark.parametrize("slot", [0, 1], ids=["webp", "gif"])
+@pytest.mark.parametrize("disposal", DISPOSALS.values(), ids=DISPOSALS)
+def test_what_becomes_of_a_frame_when_the_next_one_comes_is_kept(disposal: int | list[int], slot: int) -> None:
+    content = pictures.marching_gif(disposal=disposal)
+    body = made(content, recipe(40, 30, Format.AVIF, Format.JPEG)).slots[slot].body
+    wanted, found = bars(content), bars(body)
+    assert len(wanted) == len(found) == 4
+    assert len(set(wanted)) > 1
+    for one, other in zip(wanted, found, strict=True):
+        for seen, shown in zip(one, other, strict=True):
+            assert shown[3] == seen[3]
+            assert seen[3] == 0 or near(seen, shown, 40)
+
+
+def bars(content: bytes) -> list[tuple[Color, ...]]:
+    """Return of each frame of a marching GIF, as it is shown, the colours of its four bars."""
+    with Image.open(io.BytesIO(content)) as image:
+        frames = [frame.convert("RGBA") for frame in ImageSequence.Iterator(image)]
+    return [tuple(color(frame, x, 0.5) for x in (0.12, 0.37, 0.62, 0.87)) for frame in frames]
 
 
 @pytest.mark.parametrize("fit", Fit)
