@@ -81,6 +81,10 @@ class Source:
     sha256: str
     has_alpha: bool
     frames: int
+    """Of an animation; 1 for a picture that stands still."""
+    pages: int = 1
+    """How many pictures the file holds that are no animation, as a TIFF its pages: one is taken, which is the first, or
+    of AVIF and HEIC the one that the file calls its primary."""
 
     @property
     def content_type(self) -> str:

@@ -34,6 +34,7 @@ def test_a_form_becomes_an_image_with_variants_and_facts(keeping):
         "sha256": hashlib.sha256(body).hexdigest(),
         "has_alpha": False,
         "frames": 1,
+        "pages": 1,
     }
     assert {(variant["name"], variant["format"]) for variant in image["variants"]} == {
         (name, kind) for name in NAMES for kind in ("avif", "jpeg")
@@ -127,6 +128,7 @@ KINDS = {
     "gif": lambda: pictures.gif(200, 150),
     "tiff": lambda: pictures.tiff(200, 150),
     "avif": lambda: pictures.avif(200, 150),
+    "heic": lambda: pictures.heic(200, 150),
 }
 
 
@@ -139,6 +141,33 @@ def test_every_accepted_format_becomes_ready_whatever_it_is_called(keeping, kind
         assert delivered.status_code == 200
         assert delivered.headers["content-type"] == variant["content_type"]
         assert len(delivered.content) == variant["bytes"]
+
+
+@pytest.mark.parametrize(("filename", "told"), [("photo.png", "image/png"), ("photo.heic", "image/heic")])
+def test_a_jpeg_that_is_called_something_else_is_a_jpeg(keeping, filename, told):
+    body = pictures.jpeg(200, 150)
+    for door in ("posted", "put"):
+        if door == "posted":
+            said = {"params": {"filename": filename}, "headers": {"content-type": told}}
+            image = settled(keeping, keeping.post("/v1/images", content=body, **said).json()["id"])
+        else:
+            ticket = ticket_for(keeping, body, filename=filename, content_type=told)
+            assert keeping.put(ticket["url"], content=body, headers=ticket["headers"]).status_code == 200
+            image = settled(keeping, ticket["id"])
+        assert (image["state"], image["filename"]) == ("ready", filename)
+        assert (image["source"]["format"], image["source"]["content_type"]) == ("jpeg", "image/jpeg")
+
+
+def test_of_a_file_of_several_pages_the_first_is_taken_and_it_is_said(keeping):
+    image = ready(keeping, pictures.tiff(200, 150, pages=3), filename="scan.tif")
+    assert (image["source"]["frames"], image["source"]["pages"]) == (1, 3)
+
+
+def test_a_jpeg_of_a_rare_kind_is_refused_while_the_uploader_waits(keeping):
+    deep = pictures.jpeg().replace(b"\xff\xc0\x00\x11\x08", b"\xff\xc1\x00\x11\x0c")
+    answer = keeping.post("/v1/images", content=deep)
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported-format")
+    assert "this JPEG is of 12 bits a sample" in answer.json()["detail"]
 
 
 def test_a_truncated_picture_fails_with_its_reason_and_is_not_found(keeping):

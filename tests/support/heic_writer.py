@@ -39,14 +39,21 @@ def heic(
     exif: bytes | None = None,
     icc: bytes | None = None,
     xmp: bytes | None = None,
+    second: bool = False,
 ) -> bytes:
-    """Return ``stored`` as HEIC, with notes (irot, imir) to turn it upright as EXIF's ``orientation`` would."""
+    """Return ``stored`` as HEIC, with notes (irot, imir) to turn it upright as EXIF's ``orientation`` would.
+
+    With ``second`` the file holds another picture beside the primary one: the same on its head.
+    """
     slices = b"".join(struct.pack(">I", len(nal)) + nal for nal in _slices(stored))
     items = [(b"hvc1", slices)]
     if exif is not None:
         items.append((b"Exif", struct.pack(">I", 0) + exif.removeprefix(b"Exif\0\0")))
     if xmp is not None:
         items.append((b"mime", xmp))
+    if second:
+        others = b"".join(struct.pack(">I", len(nal)) + nal for nal in _slices(stored.rotate(180)))
+        items.append((b"hvc1", others))
     color = b"nclx" + struct.pack(">HHHB", 1, 13, 6, 0x80)
     properties = [
         _decoder_configuration(stored),
@@ -83,8 +90,13 @@ def _meta(items: list[tuple[bytes, bytes]], properties: list[bytes], start: int)
         entries += _full(b"infe", struct.pack(">HH", number, 0) + kind + told, version=2)
         places += struct.pack(">HHHII", number, 0, 1, start, len(body))
         start += len(body)
-    owned = struct.pack(">IHB", 1, 1, len(properties)) + bytes(0x80 | at for at in range(1, len(properties) + 1))
-    references = b"".join(_box(b"cdsc", struct.pack(">HHH", number, 1, 1)) for number in range(2, len(items) + 1))
+    pictures = [number for number, (kind, _) in enumerate(items, 1) if kind == b"hvc1"]
+    owned = struct.pack(">I", len(pictures))
+    for number in pictures:
+        given = range(1, len(properties) + 1 if number == 1 else 4)
+        owned += struct.pack(">HB", number, len(given)) + bytes(0x80 | at for at in given)
+    notes = [number for number in range(1, len(items) + 1) if number not in pictures]
+    references = b"".join(_box(b"cdsc", struct.pack(">HHH", number, 1, 1)) for number in notes)
     return _full(
         b"meta",
         _full(b"hdlr", bytes(4) + b"pict" + bytes(13))

@@ -274,12 +274,16 @@ def heic(
     exif: bytes | None = None,
     icc: bytes | None = None,
     xmp: bytes | None = None,
+    second: bool = False,
 ) -> bytes:
-    """Return a HEIC, stored as ``orientation`` (1–8) says, with notes in the container that turn it back."""
+    """Return a HEIC, stored as ``orientation`` (1–8) says, with notes in the container that turn it back.
+
+    With ``second`` another picture lies beside it, which is not the primary one.
+    """
     stored = scene(width, height)
     if orientation in _STORED:
         stored = stored.transpose(_STORED[orientation])
-    return heic_writer.heic(stored, orientation=orientation, exif=exif, icc=icc, xmp=xmp)
+    return heic_writer.heic(stored, orientation=orientation, exif=exif, icc=icc, xmp=xmp, second=second)
 
 
 def svg(width: int = 64, height: int = 48, *, within: str = "", before: str = "", root: str = "") -> bytes:

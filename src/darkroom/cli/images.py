@@ -45,6 +45,7 @@ def _print_image(image: "Image") -> None:
             ("original", image.original),
             ("source", f"{source.format}, {source.width}×{source.height}, {size(source.bytes)}" if source else None),
             ("frames", str(source.frames) if source and source.frames > 1 else None),
+            ("pages", f"{source.pages}, of which one is shown" if source and source.pages > 1 else None),
             ("sha256", source.sha256 if source else None),
             ("color", image.color),
             *((name.replace("_", " "), None if value is None else str(value)) for name, value in exif.items()),

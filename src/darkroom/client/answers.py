@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar
 
@@ -98,6 +98,7 @@ class Source:
     sha256: str
     has_alpha: bool
     frames: int
+    pages: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,4 +307,5 @@ def _known(cls: type[_Value], data: Mapping[str, Any] | None) -> _Value | None:
 
 
 def _fields_of(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
-    return {known.name: data[known.name] for known in fields(cls)}
+    """Take what is known; what an older server does not say yet has its default."""
+    return {known.name: data[known.name] for known in fields(cls) if known.name in data or known.default is MISSING}

@@ -37,6 +37,7 @@ class SourceDocument(_Shape):
     sha256: str
     has_alpha: bool
     frames: int
+    pages: int
 
 
 class VariantDocument(_Shape):
@@ -297,6 +298,7 @@ def _source_document(facts: Facts) -> dict[str, Any]:
         "sha256": source.sha256,
         "has_alpha": source.has_alpha,
         "frames": source.frames,
+        "pages": source.pages,
     }
 
 

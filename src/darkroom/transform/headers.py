@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import imagesize  # type: ignore[import-untyped]  # ships no types; used in this file only
 
-from darkroom.errors import UnreadableImage
+from darkroom.errors import UnreadableImage, UnsupportedFormat
 from darkroom.model import Format
 from darkroom.transform import svg
 from darkroom.transform.sniff import HEAD_BYTES, recognise
@@ -24,8 +24,8 @@ _FARTHEST = 2**40
 def dimensions(original: BinaryIO) -> tuple[int, int]:
     """Read them as stored, before EXIF orientation: a limit on sides and pixels does not care which way up.
 
-    Also of an SVG, whether or not it is accepted. Raises ``UnsupportedFormat`` also for a JPEG of a kind that no browser
-    shows; the sentence says which.
+    Also of an SVG, whether or not it is accepted. A JPEG of a kind that no browser shows is no accepted format either,
+    and the sentence says which it is.
     """
     original.seek(0)
     found = recognise(original.read(HEAD_BYTES), svg=True)

@@ -24,6 +24,7 @@ from darkroom.transform.options import parse as parse_options
 from darkroom.transform.plan import Size
 from darkroom.transform.recipes import WRITABLE, Fit, Recipe
 from darkroom.transform.sniff import sniff
+from darkroom.transform.structure import MOST_PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,6 +139,7 @@ def rendered_to_header(rendered: Rendered) -> dict[str, Any]:
                 "sha256": source.sha256,
                 "has_alpha": source.has_alpha,
                 "frames": source.frames,
+                "pages": source.pages,
             },
             "placeholder": rendered.facts.placeholder,
             "color": rendered.facts.color,
@@ -260,6 +262,7 @@ def facts_of(header: dict[str, Any], order: Order, *, length: int, sha256: str) 
             sha256=sha256,
             has_alpha=_truth(source, "has_alpha"),
             frames=_whole(source, "frames", 1, order.limits.frames),
+            pages=_whole(source, "pages", 1, MOST_PAGES),
         ),
         placeholder=_placeholder(facts),
         color=_color(facts),

@@ -19,7 +19,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from darkroom.errors import TooLarge, TooManyPixels, UnreadableImage
+from darkroom.errors import TooLarge, TooManyPixels, UnreadableImage, UnsupportedFormat
 from darkroom.model import Format
 from darkroom.transform import svg
 from darkroom.transform.headers import BoundedReader, TooMuchToRead, boxes, dimensions

@@ -41,7 +41,7 @@ from darkroom.transform.plan import (
 from darkroom.transform.profile import is_srgb
 from darkroom.transform.recipes import Recipe
 from darkroom.transform.sniff import HEAD_BYTES, recognise
-from darkroom.transform.structure import check_before_decoding, with_plain_scans
+from darkroom.transform.structure import MOST_PAGES, check_before_decoding, with_plain_scans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,6 +59,9 @@ one thread, so that bytes do not depend on the machine and nothing is lost when 
 """
 
 _LOADERS = ("Jpeg", "Png", "Webp", "Nsgif", "Tiff", "Heif")
+
+_PAGED = frozenset({Format.TIFF, Format.AVIF})
+"""Where several pictures in a file are no animation."""
 
 _SKETCH = Recipe(name="sketch", width=32, height=32, quality={})
 """What placeholder and main colour are taken from: a thumbhash keeps 7 by 7 waves, for which this is plenty."""
@@ -124,6 +127,7 @@ def _render(content: bytes, order: Order) -> Rendered:
         sha256=hashlib.sha256(content).hexdigest(),
         has_alpha=pictures.transparent,
         frames=opened.frames,
+        pages=min(opened.pages, MOST_PAGES),
     )
     facts = Facts(source=source, placeholder=placeholder, color=color, exif=read_exif(opened.exif))
     return Rendered(facts=facts, slots=tuple(slot for each in slots for slot in each))
@@ -162,6 +166,7 @@ class Opened:
     format: Format
     stored: Size
     frames: int
+    pages: int
     orientation: int
     exif: bytes
     decode: Callable[[Size], pyvips.Image]
@@ -279,6 +284,7 @@ def _open_heic(content: bytes) -> Opened:
         format=Format.HEIC,
         stored=Size(*picture.size),
         frames=1,
+        pages=len(picture),
         orientation=1,
         exif=picture.info.get("exif") or b"",
         decode=decode,
@@ -312,6 +318,7 @@ def _opened(
         format=found,
         stored=_size(header),
         frames=frames,
+        pages=_told(header, "n-pages", 1) if found in _PAGED else 1,
         orientation=1 if found is Format.AVIF else _told(header, "orientation", 1),
         exif=_told(header, "exif-data", b"") if exif is None else exif,
         decode=decode,

@@ -41,7 +41,9 @@ ORDER = Order(
 )
 SHA256 = "0f" * 32
 FACTS = Facts(
-    source=Source(format=Format.GIF, width=800, height=600, bytes=12_345, sha256=SHA256, has_alpha=True, frames=7),
+    source=Source(
+        format=Format.GIF, width=800, height=600, bytes=12_345, sha256=SHA256, has_alpha=True, frames=7, pages=3
+    ),
     placeholder=base64.b64encode(b"25 bytes or a little less").decode(),
     color="#7f6a55",
     exif=Exif(

@@ -508,8 +508,28 @@ def test_an_animation_of_one_frame_is_a_picture() -> None:
 
 def test_only_the_first_page_of_a_tiff_is_the_picture() -> None:
     rendered = made(pictures.tiff(120, 80, pages=3), recipe(60, 60))
-    assert rendered.facts.source.frames == 1
+    assert (rendered.facts.source.frames, rendered.facts.source.pages) == (1, 3)
     assert upright(pictures.tiff(120, 80, pages=3))
+
+
+def test_only_the_primary_picture_of_a_heic_is_the_picture() -> None:
+    content = pictures.heic(120, 80, second=True)
+    assert made(content).facts.source.pages == 2
+    assert upright(content)
+
+
+@pytest.mark.parametrize("content", [pictures.tiff(), pictures.avif(), pictures.heic(), pictures.animated_gif()])
+def test_a_file_of_one_picture_or_of_frames_has_one_page(content: bytes) -> None:
+    assert made(content).facts.source.pages == 1
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "PNG"])
+def test_an_animation_of_a_format_whose_animations_are_not_read_is_its_first_frame(kind: str) -> None:
+    frames = [flat(shade, size=(40, 30)) for shade in (pictures.RED, pictures.GREEN, pictures.BLUE)]
+    content = pictures.encode(frames[0], kind, save_all=True, append_images=frames[1:], duration=80)
+    rendered = made(content, recipe(20, 20))
+    assert rendered.facts.source.frames == 1
+    assert near(color(Image.open(io.BytesIO(rendered.slots[0].body)), 0.5, 0.5), pictures.RED, 10)
 
 
 def test_a_large_tiff_in_one_strip_is_read() -> None:
