@@ -11,7 +11,7 @@ WORDS = {"darkroom", "darkroom.model", "darkroom.errors", "darkroom.names"}
 PORTS = {
     *(
         f"darkroom.{port}"
-        for port in ("bucket", "uploads", "events", "transform", "access", "catalog", "edge", "figures")
+        for port in ("bucket", "uploads", "events", "transform", "access", "catalog", "edge", "figures", "results")
     ),
     "darkroom.ledger",
     "darkroom.steps",
@@ -20,6 +20,7 @@ PORTS = {
     "darkroom.transform.sniff",
     "darkroom.transform.options",
     "darkroom.transform.geometry",
+    "darkroom.transform.sources",
     "darkroom.catalog.quotas",
     "darkroom.catalog.terms",
     "darkroom.catalog.documents",
@@ -27,13 +28,20 @@ PORTS = {
     "darkroom.edge.paths",
     "darkroom.edge.negotiation",
     "darkroom.edge.signatures",
+    "darkroom.access.signing",
 }
 CORE = {
-    *(f"darkroom.{name}" for name in ("service", "arrival", "settings", "sweep", "audit", "verify", "failures")),
+    *(
+        f"darkroom.{name}"
+        for name in ("service", "arrival", "settings", "ondemand", "sweep", "audit", "verify", "failures")
+    ),
     *(f"darkroom.{name}" for name in ("holdings", "transfer", "trust")),
     *(f"darkroom.cost{name}" for name in ("", ".prices", ".scenario", ".bill", ".levers", ".chart")),
 }
-ADAPTER_FOLDERS = ("bucket", "uploads", "events", "transform", "access", "catalog", "edge", "figures", "client")
+ADAPTER_FOLDERS = (
+    *("bucket", "uploads", "events", "transform", "access", "catalog", "edge", "figures", "results"),
+    "client",
+)
 # What several adapters stand on: how one kind of store is spoken to.
 SHARED = {"darkroom.sqlite", "darkroom.dynamodb"}
 FACE_FOLDERS = ("http", "web")
@@ -46,7 +54,7 @@ HOMES = {
     "imagesize": {"transform/headers.py"},
     "obstore": {"bucket/objects.py"},
     "prometheus_client": {"figures/prometheus.py"},
-    "sqlite3": {"sqlite.py", "catalog/sqlite.py", "events/sqlite.py", "access/sqlite.py"},
+    "sqlite3": {"sqlite.py", "catalog/sqlite.py", "events/sqlite.py", "access/sqlite.py", "results/sqlite.py"},
     "botocore": {"dynamodb.py"},
     "ctypes": {"transform/sandbox.py"},
     "granian": {"embedded/serve.py"},

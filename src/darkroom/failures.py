@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from darkroom import names
 from darkroom.errors import NotFound
-from darkroom.events import EdgePurge, ImageDeleted, ObjectCreated
+from darkroom.events import EdgePurge, ImageDeleted, ObjectCreated, ResultWanted
 from darkroom.model import State
 from darkroom.sweep import every_image
 
@@ -41,6 +41,8 @@ def work_of(event: Event) -> str:
             return "erasing"
         case EdgePurge():
             return "purging"
+        case ResultWanted():
+            return "transforming"
 
 
 def cases(service: Service) -> Iterator[Case]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Object = TypeVar("Object")
 
-_SEGMENT = re.compile(r"[A-Za-z0-9._-]{1,200}")
+_SEGMENT = re.compile(r"[A-Za-z0-9._,:=-]{1,200}")
 
 TRIES = 20
 PAUSE_SECONDS = 0.1

@@ -26,6 +26,8 @@ ORIGINALS, ARCHIVE = "originals/", "archive/"
 """What the keys in the upload bucket begin with."""
 ASSETS, DEFAULTS = "i/", "default/"
 """What the keys in the assets bucket begin with."""
+RESULTS = "t/"
+"""What the names of results made on demand begin with, under their image's prefix: no variant is called that."""
 
 UPLOAD_PREFIX = "/upload/"
 """What every path of the upload door begins with."""
@@ -132,6 +134,12 @@ def parse_asset_key(key: str) -> tuple[str, str] | None:
     """Return image id and name of an object made of an image, or ``None`` for a key that is not ours."""
     image_id, name = key[len(ASSETS) : len(ASSETS) + ID_LENGTH], key[len(ASSETS) + ID_LENGTH + 1 :]
     return (image_id, name) if is_id(image_id) and name and key == asset_prefix(image_id) + name else None
+
+
+def parse_result_key(key: str) -> str | None:
+    """Return the name of a result made on demand, under its image's prefix, or ``None`` for another key."""
+    name = key[len(ASSETS) + ID_LENGTH + 1 :]
+    return name if name.startswith(RESULTS) else None
 
 
 def default_key(variant: str, extension: str) -> str:

@@ -7,7 +7,7 @@ import hashlib
 import logging
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -26,8 +26,10 @@ from darkroom.errors import (
     Unavailable,
     VersionMoved,
 )
-from darkroom.events import EdgePurge, ImageDeleted, ObjectCreated
+from darkroom.events import EdgePurge, ImageDeleted, ObjectCreated, ResultWanted
 from darkroom.model import Failure, Format, Image, Original, OriginalPolicy, State
+from darkroom.ondemand import OnDemand
+from darkroom.results import NoResults
 from darkroom.steps import Step
 from darkroom.transform import Limits
 from darkroom.transform.recipes import Fit
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from darkroom.events import Event, Queue
     from darkroom.figures import Figures
     from darkroom.model import Page, Query
+    from darkroom.results import Results
     from darkroom.transform import Inspect, Transform
     from darkroom.transform.recipes import Recipe
     from darkroom.uploads import Ticket, Tickets
@@ -135,6 +138,8 @@ class Service:
     """Returns the aware time of now."""
     randomness: Callable[[int], bytes]
     """Returns that many bytes of the system's secure source."""
+    results: Results = field(default_factory=NoResults)
+    """What was made on demand: ``ondemand.py``."""
     far_edge: FarEdge | None = None
     """What stands in front of delivery, where something does that has to be told."""
     reached: Callable[[Step], None] = _unnoticed
@@ -331,6 +336,8 @@ class Service:
         before, after = self._change(owner, image_id, lambda image: self._edited(image, edit), version=version)
         if after.generation != before.generation:
             self._ask_for_render(after)
+        elif after.focus != before.focus:
+            self.purge(after)
         return after
 
     def _change(
@@ -489,8 +496,11 @@ class Service:
         self.reached(Step.ERASURE_PURGED)
 
     def purge(self, image: Image) -> None:
-        """Have every copy of what was made of the image forgotten, here and further away."""
-        self.purges.purge(image.id, tuple(one.name for one in image.objects))
+        """The image has changed or is gone: what was made of it on demand goes, and every copy of anything of it."""
+        results = self.results.void(image.id)
+        for name in results:
+            self.assets.delete(names.asset_prefix(image.id) + name)
+        self.purges.purge(image.id, (*(one.name for one in image.objects), *results))
 
     # ------------------------------------------------------------------ what upkeep asks
 
@@ -549,6 +559,8 @@ class Service:
                 self.image_deleted(event)
             case EdgePurge():
                 self.edge_purge(event)
+            case ResultWanted():
+                OnDemand(self).result_wanted(event)
 
     def image_deleted(self, event: ImageDeleted) -> None:
         """Finish the erasure of a tombstone."""

@@ -24,6 +24,7 @@ from pydantic import (
 from darkroom.access import FASTEST_RATE, LARGEST_BURST, SLOWEST_RATE
 from darkroom.errors import BadConfiguration
 from darkroom.model import OriginalPolicy, Truncated
+from darkroom.transform.recipes import LONGEST_SIDE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -100,6 +101,20 @@ class Shared(BaseModel):
     browser_seconds: int = Field(86_400, ge=0, description="How long a browser keeps a delivered picture.")
     edge_seconds: int = Field(31_536_000, ge=0, description="How long a CDN keeps a delivered picture.")
     miss_seconds: int = Field(10, ge=0, le=3600, description="How long anybody keeps the default image.")
+    srcset_widths: tuple[int, ...] = Field(
+        (160, 320, 480, 640, 768, 960, 1080, 1280, 1600, 1920, 2560, 3840),
+        description="Widths that one signature of a family holds for, separated by commas.",
+    )
+    unsigned_sizes: tuple[str, ...] = Field(
+        (),
+        description="Sizes made without a signature, such as `320x0,640x480` (0: as it comes out); empty: none.",
+    )
+    avif_budget_seconds: float = Field(
+        0.3, ge=0, le=60, description="Time a negotiated AVIF may take before WebP or JPEG is shown in its place."
+    )
+    result_days: int = Field(
+        30, ge=0, le=3650, description="Days a transformation is kept that nobody asks for; 0: for ever."
+    )
     failed_days: int = Field(
         14, ge=0, le=3650, description="Days the original of a failed image is kept (docs/maintenance.md)."
     )
@@ -108,7 +123,7 @@ class Shared(BaseModel):
     )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
 
-    @field_validator("allowed_origins", mode="before")
+    @field_validator("srcset_widths", "unsigned_sizes", "allowed_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return _parts(value)
@@ -137,6 +152,28 @@ class Shared(BaseModel):
                 raise ValueError(msg)
         return tuple(origin.rstrip("/") for origin in value)
 
+    @field_validator("srcset_widths")
+    @classmethod
+    def _are_widths(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not all(1 <= width <= LONGEST_SIDE for width in value):
+            msg = f"a width is 1 to {LONGEST_SIDE}"
+            raise ValueError(msg)
+        return tuple(sorted(set(value)))
+
+    @field_validator("unsigned_sizes")
+    @classmethod
+    def _are_sizes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for size in value:
+            if _size(size) in {None, (None, None)}:
+                msg = f"{size[:40]} is no size such as 640x480, 640x0 or 0x480, of {LONGEST_SIDE} at most"
+                raise ValueError(msg)
+        return value
+
+    @property
+    def unsigned(self) -> frozenset[tuple[int | None, int | None]]:
+        """The widths and heights, ``None`` for one that is not given, of what is made without a signature."""
+        return frozenset(size for text in self.unsigned_sizes if (size := _size(text)) is not None)
+
     @property
     def base_url(self) -> str:
         """The address of the API, without a slash at its end."""
@@ -160,6 +197,12 @@ class Settings(Shared):
     workers: int = Field(2, ge=1, le=64, description="Processes that answer HTTP.")
     render_workers: int = Field(
         0, ge=0, le=64, description="Jailed processes that decode and encode; 0: one for each processor."
+    )
+    result_workers: int = Field(
+        0, ge=0, le=64, description="Jailed processes beside those, for transformations; 0: one for each processor."
+    )
+    result_queue: int = Field(
+        200, ge=1, le=10_000, description="Transformations that may wait to be made; more are answered 503."
     )
     jail_layers: tuple[str, ...] = Field(
         (), description="Layers of the jail without which the service refuses to start, separated by commas."
@@ -232,8 +275,13 @@ class Settings(Shared):
 
     @property
     def processors(self) -> int:
-        """How many jailed processes to run."""
+        """How many jailed processes to run for uploads."""
         return self.render_workers or len(os.sched_getaffinity(0))
+
+    @property
+    def result_processors(self) -> int:
+        """How many jailed processes to run for transformations."""
+        return self.result_workers or len(os.sched_getaffinity(0))
 
 
 class CloudSettings(Shared):
@@ -262,6 +310,15 @@ class CloudSettings(Shared):
 
 def _parts(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _size(text: str) -> tuple[int | None, int | None] | None:
+    """Return width and height of ``640x480``, 0 being ``None``; or ``None`` for what is no size."""
+    sides = text.split("x")
+    if len(sides) != 2 or not all(side.isascii() and side.isdigit() and len(side) <= 4 for side in sides):
+        return None
+    width, height = map(int, sides)
+    return (width or None, height or None) if max(width, height) <= LONGEST_SIDE else None
 
 
 def load(**overrides: object) -> Settings:
@@ -333,7 +390,7 @@ def _variables(settings: Settings) -> Iterator[tuple[str, str]]:
         value = getattr(settings, name)
         if value is None:
             continue
-        text = ",".join(value) if isinstance(value, tuple) else str(value)
+        text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
         yield f"{PREFIX}{name.upper()}", text
 
 
@@ -365,7 +422,7 @@ def _section(title: str, kind: type[Shared], known: Collection[str]) -> Iterator
         if name in known:
             continue
         default = field.default
-        shown = ",".join(default) if isinstance(default, tuple) else "" if default is None else str(default)
+        shown = ",".join(map(str, default)) if isinstance(default, tuple) else "" if default is None else str(default)
         bounds = " ".join(_bounds(field.metadata))
         yield f"| `{PREFIX}{name.upper()}` | {f'`{shown}`' if shown else ''} | {bounds} | {field.description} |"
 

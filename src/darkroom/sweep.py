@@ -379,11 +379,15 @@ class Sweep:
         there = {stat.key for stat in shelf.objects}
         owned = dict(zip(ledger.keys(image), image.objects, strict=True))
         for stat in shelf.objects:
-            if stat.key not in owned and self._is_older(stat.modified, self._ages.grace):
+            if stat.key not in owned and self._is_older(stat.modified, self._ages.grace) and not self._is_result(stat):
                 yield _of_object(Kind.UNOWNED_OBJECT, Place.ASSETS, shelf, stat)
         for key, one in owned.items():
             if one.checksum is not None and key not in there:
                 yield Finding(kind=Kind.MISSING_OBJECT, place=Place.ASSETS, image_id=image.id, key=key)
+
+    def _is_result(self, stat: Stat) -> bool:
+        image_id, name = names.parse_asset_key(stat.key) or ("", "")
+        return name.startswith(names.RESULTS) and self._service.results.owns(image_id, name)
 
     def _is_older(self, moment: datetime, age: timedelta) -> bool:
         return self._now - moment >= age
@@ -436,6 +440,7 @@ class Sweep:
     def _write_ledger(self, image: Image) -> None:
         prefix = names.asset_prefix(image.id)
         lying = [stat.key.removeprefix(prefix) for stat in self._service.assets.list(prefix)]
+        lying = [name for name in lying if not name.startswith(names.RESULTS)]  # these have a ledger of their own
         recorded = dataclasses.replace(image, objects=ledger.promise((), lying))
         self._service.catalog.replace(recorded, version=image.version)
 

@@ -96,7 +96,6 @@ def test_a_part_arrives(client, image):
         "/i/%ff%fe",
         "/i/" + "a" * 5_000,
         "/i/01k3v9m0c4qdhsyx7g6e8rb2tz/medium.jpg%00.png",
-        "/i/01k3v9m0c4qdhsyx7g6e8rb2tz/t/width=100/sAAAAAAAAAAAAAAAAAAAAAA.avif",
     ],
 )
 def test_nonsense_is_answered_with_the_default_image(client, path):

@@ -18,6 +18,7 @@ from darkroom.embedded.layout import Layout
 from darkroom.events import backoff
 from darkroom.figures.memory import MemoryFigures
 from darkroom.model import Facts, Format, Image, Original, OriginalPolicy, Shelved, Source, State
+from darkroom.results.sqlite import SqliteResults
 from darkroom.service import Rules, Service, utc_now
 from darkroom.transform.headers import dimensions
 from darkroom.transform.inline import InlineTransform
@@ -45,6 +46,7 @@ class Home:
             inspect=dimensions,
             purges=PurgeLog(self.layout.purges),
             figures=MemoryFigures(),
+            results=SqliteResults(self.layout.results, utc_now),
             recipes=RECIPES,
             rules=Rules(originals=originals),
             clock=utc_now,

@@ -22,6 +22,7 @@ from darkroom.events import backoff
 from darkroom.events.memory import MemoryQueue
 from darkroom.figures.memory import MemoryFigures
 from darkroom.model import Format, Image, OriginalPolicy, State
+from darkroom.results.memory import MemoryResults
 from darkroom.service import Rules, Service
 from darkroom.transform.headers import dimensions
 from darkroom.transform.inline import InlineTransform
@@ -76,6 +77,7 @@ class Room:
         self.assets = ObjectBucket.memory()
         self.purged = Purged()
         self.figures = MemoryFigures()
+        self.results = MemoryResults(self.clock)
         self._made = 0
         self.service = Service(
             catalog=self.catalog,
@@ -88,6 +90,7 @@ class Room:
             purges=self.purged,
             far_edge=self.purged,
             figures=self.figures,
+            results=self.results,
             recipes=self.recipes,
             rules=Rules(originals=self.originals),
             clock=self.clock,

@@ -18,6 +18,7 @@ from darkroom import settings as configuration
 from darkroom.bucket.notifying import NotifyingBucket
 from darkroom.bucket.objects import ObjectBucket
 from darkroom.embedded import wire
+from darkroom.embedded.counter import SocketMaker
 from darkroom.embedded.layout import Layout
 from darkroom.embedded.logs import start_logging
 from darkroom.embedded.processor import Pace, Processor
@@ -106,4 +107,5 @@ def app() -> ASGIApp:
     parts = dataclasses.replace(parts, uploads=NotifyingBucket(uploads, parts.queue), assets=assets)
     processor = Processor(parts, parts.queue, threads=2, attempts=settings.attempts, pace=PACE)
     threading.Thread(target=processor.run, daemon=True).start()
-    return wire.application(settings, parts, wire.access(settings))
+    maker = SocketMaker(Layout(settings.data).counter)
+    return wire.application(settings, parts, wire.access(settings), wire.secrets_of(settings), maker)

@@ -5,13 +5,25 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from darkroom.access import NANOSECONDS, Caller, is_secret, key_text, make_key, once_more, secret_hash, split_key
+from darkroom.access import (
+    NANOSECONDS,
+    Caller,
+    clean_owner,
+    is_secret,
+    key_text,
+    make_key,
+    once_more,
+    secret_hash,
+    split_key,
+)
+from darkroom.access.signing import check_count, make_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from darkroom.access import Key, Rate, Scope
+    from darkroom.access.signing import SigningSecret
 
 
 class MemoryAccess:
@@ -60,3 +72,29 @@ class MemoryRates:
             full_at, wait = once_more(self._full_at.get(key_id, 0), self._clock(), rate)
             self._full_at[key_id] = full_at
         return wait / NANOSECONDS
+
+
+class MemorySecrets:
+    """``Secrets`` of one process. ``clock`` returns the present as an aware moment."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._secrets: list[SigningSecret] = []
+
+    def add(self, owner: str) -> SigningSecret:
+        with self._lock:
+            made = make_secret(clean_owner(owner), self._clock())
+            check_count(sum(each.owner == owner for each in self._secrets))
+            self._secrets.append(made)
+            return made
+
+    def list(self) -> Sequence[SigningSecret]:
+        with self._lock:
+            return tuple(self._secrets)
+
+    def retire(self, secret_id: str) -> bool:
+        with self._lock:
+            before = len(self._secrets)
+            self._secrets = [each for each in self._secrets if each.id != secret_id]
+            return len(self._secrets) < before

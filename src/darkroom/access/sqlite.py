@@ -5,14 +5,26 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from darkroom.access import Caller, Key, Rate, Scope, is_secret, key_text, make_key, secret_hash, split_key
+from darkroom.access import (
+    Caller,
+    Key,
+    Rate,
+    Scope,
+    clean_owner,
+    is_secret,
+    key_text,
+    make_key,
+    secret_hash,
+    split_key,
+)
+from darkroom.access.signing import SigningSecret, check_count, make_secret
 from darkroom.sqlite import Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-_VERSION = 2
+_VERSION = 3
 # Times are microseconds since 1970.
 _SCHEMA = """
 CREATE TABLE keys (
@@ -25,8 +37,25 @@ CREATE TABLE keys (
     created_at INTEGER NOT NULL,
     per_second REAL,
     burst INTEGER
+);
+CREATE TABLE signing_secrets (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    owner TEXT NOT NULL,
+    secret BLOB NOT NULL,
+    created_at INTEGER NOT NULL
 )"""
-_STEPS = ("ALTER TABLE keys ADD COLUMN per_second REAL;\nALTER TABLE keys ADD COLUMN burst INTEGER",)
+_STEPS = (
+    "ALTER TABLE keys ADD COLUMN per_second REAL;\nALTER TABLE keys ADD COLUMN burst INTEGER",
+    """
+CREATE TABLE signing_secrets (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    owner TEXT NOT NULL,
+    secret BLOB NOT NULL,
+    created_at INTEGER NOT NULL
+)""",
+)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -94,6 +123,44 @@ class SqliteAccess:
             return False
         with self._database.write() as connection:
             return connection.execute("DELETE FROM keys WHERE id = ?", (key_id,)).rowcount == 1
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        self._database.close()
+
+
+class SqliteSecrets:
+    """``Secrets`` in the same file as the keys, which nobody but the service may read."""
+
+    def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
+        self._database = Database(path, _SCHEMA, version=_VERSION, steps=_STEPS)
+        self._clock = clock
+
+    def add(self, owner: str) -> SigningSecret:
+        made = make_secret(clean_owner(owner), self._clock())
+        with self._database.write() as connection:
+            query = "SELECT count(*) FROM signing_secrets WHERE owner = ?"
+            check_count(connection.execute(query, (made.owner,)).fetchone()[0])
+            connection.execute(
+                "INSERT INTO signing_secrets (id, owner, secret, created_at) VALUES (?, ?, ?, ?)",
+                (made.id, made.owner, made.secret, (made.created_at - _EPOCH) // _MICROSECOND),
+            )
+        return made
+
+    def list(self) -> Sequence[SigningSecret]:
+        with self._database.read() as connection:
+            return [
+                SigningSecret(id=id_, owner=owner, secret=secret, created_at=_EPOCH + created_at * _MICROSECOND)
+                for id_, owner, secret, created_at in connection.execute(
+                    "SELECT id, owner, secret, created_at FROM signing_secrets ORDER BY number"
+                )
+            ]
+
+    def retire(self, secret_id: str) -> bool:
+        if not secret_id.isascii():
+            return False
+        with self._database.write() as connection:
+            return connection.execute("DELETE FROM signing_secrets WHERE id = ?", (secret_id,)).rowcount == 1
 
     def close(self) -> None:
         """Close this thread's connection."""

@@ -33,9 +33,9 @@ class Stored:
 class Bucket(Protocol):
     """Objects appear whole or not at all, and are durable when ``put`` returns.
 
-    Keys are the ones of ``names.py``: segments of ``a-z A-Z 0-9 . _ -`` joined by slashes, never ``..``; any other key
-    raises ``ValueError``, because only a mistake of ours can make one. Every verb may raise ``Unavailable`` when the
-    store does not answer, and ``put`` raises ``StorageFull`` when there is no room (then nothing is kept).
+    Keys are the ones of ``names.py``: segments of ``a-z A-Z 0-9 . _ , : = -`` joined by slashes, never ``..``; any
+    other key raises ``ValueError``, because only a mistake of ours can make one. Every verb may raise ``Unavailable``
+    when the store does not answer, and ``put`` raises ``StorageFull`` when there is no room (then nothing is kept).
     """
 
     def put(self, key: str, body: bytes | Path, *, content_type: str, create_only: bool = False) -> Stat:

@@ -46,7 +46,7 @@ UNKNOWN_TYPE = "application/octet-stream"
 LEFTOVER_SECONDS = 3600
 """A staged file older than this belongs to a process that died: no put takes an hour."""
 
-_SEGMENT = re.compile(r"[A-Za-z0-9._-]{1,200}")
+_SEGMENT = re.compile(r"[A-Za-z0-9._,:=-]{1,200}")
 _LONGEST_KEY = 1024
 _CHUNK = 1024 * 1024
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})

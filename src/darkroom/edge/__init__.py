@@ -27,3 +27,15 @@ class FarEdge(Protocol):
         May be asked for the same several times. Raises ``Unavailable``: not now, again later.
         """
         ...
+
+
+class Maker(Protocol):
+    """Makes what was asked for by an address and is not there yet: ``ondemand.py``, wherever that runs."""
+
+    async def make(self, image_id: str, options: str, extension: str) -> None:
+        """Return once the result lies in the assets bucket; ``options`` are canonical.
+
+        Raises ``NotFound`` when there is no ready image of this id, ``InvalidRequest``, and ``Unavailable`` when there
+        is no room for it now, or it could not be made.
+        """
+        ...

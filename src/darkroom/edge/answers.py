@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from enum import StrEnum
+from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO
 
 from darkroom.model import State
@@ -19,6 +21,8 @@ Headers = list[tuple[bytes, bytes]]
 
 CONDITIONS = frozenset({b"if-none-match", b"if-modified-since", b"range"})
 """Request headers that make more of an answer than the whole picture."""
+
+METHODS = ("GET", "HEAD")
 
 _CONDITION_MAX = 4_000
 _DATE_MAX = 64
@@ -41,6 +45,10 @@ class Lifetimes:
     browser: int = 86_400
     edge: int = 31_536_000
     miss: int = 10
+
+    def at_most(self, seconds: int) -> Lifetimes:
+        """Return those of something that may be kept for no more than ``seconds``."""
+        return replace(self, browser=min(self.browser, seconds), edge=min(self.edge, seconds))
 
 
 class Absence(StrEnum):
@@ -107,10 +115,13 @@ class Ready:
     negotiated: Forms
 
 
-def ready(stat: Stat, content_type: str, body: bytes, checksum: str, lifetimes: Lifetimes) -> Ready:
+def ready(
+    stat: Stat, content_type: str, body: bytes, checksum: str, lifetimes: Lifetimes, *, kept_size: str = ""
+) -> Ready:
     """Prepare a picture for delivery; ``body`` is all of it, or empty when it is too large for memory.
 
-    ``checksum`` is that of all of it, as a ledger has it.
+    ``checksum`` is that of all of it, as a ledger has it. ``kept_size`` is the size of what it was made from, where a
+    larger picture was asked for than there is.
     """
     tag = b'"' + stat.etag.removeprefix("W/").strip('"').encode("latin-1") + b'"'
     modified = stat.modified.astimezone(UTC).replace(microsecond=0)
@@ -121,6 +132,7 @@ def ready(stat: Stat, content_type: str, body: bytes, checksum: str, lifetimes: 
         (b"etag", tag),
         (b"last-modified", format_datetime(modified, usegmt=True).encode("ascii")),
         (b"accept-ranges", b"bytes"),
+        *([(b"x-not-enlarged", kept_size.encode("latin-1"))] if kept_size else []),
         *_FOR_EVERYBODY,
     ]
     return Ready(stat, tag, modified, checksum, _forms(stat, headers, body), _forms(stat, [*headers, _VARY], body))
@@ -159,6 +171,33 @@ def default(picture: Picture, absence: Absence, method: str, lifetimes: Lifetime
     if method == "HEAD":
         return Answer(404, headers)
     return Answer(404, headers, body=picture.body, length=len(picture.body))
+
+
+def kept_for(answer: Answer, lifetimes: Lifetimes) -> Answer:
+    """Return the answer with a picture, to be kept for other times than usual."""
+    shown = b"public, max-age=%d, s-maxage=%d" % (lifetimes.browser, lifetimes.edge)
+    headers = [(name, shown if name == b"cache-control" else value) for name, value in answer.headers]
+    return replace(answer, headers=headers)
+
+
+def refused(method: str, status: int, code: str, detail: str, retry_after: int | None = None) -> Answer:
+    """Return a problem (RFC 9457) in place of a picture: an address that is not right, or no room to make it now."""
+    problem = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    body = json.dumps(problem, ensure_ascii=False).encode()
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", b"%d" % len(body)),
+        *([(b"retry-after", b"%d" % retry_after)] if retry_after is not None else []),
+        _NO_STORE,
+        *_FOR_EVERYBODY,
+    ]
+    return Answer(status, headers) if method == "HEAD" else Answer(status, headers, body=body, length=len(body))
 
 
 def method_not_allowed() -> Answer:

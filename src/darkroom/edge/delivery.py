@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING
 
 from darkroom import ledger
 from darkroom.edge import answers, paths
-from darkroom.edge.answers import Absence, Answer, Lifetimes, Picture, Ready
+from darkroom.edge.answers import METHODS, Absence, Answer, Lifetimes, Picture, Ready
 from darkroom.edge.defaults import default_objects
 from darkroom.edge.negotiation import Negotiator
 from darkroom.edge.pictures import CHANGING, READS, Pictures
 from darkroom.edge.pool import Pool
+from darkroom.edge.signatures import MARK, MARK_AT
 from darkroom.edge.tally import Tally
+from darkroom.edge.transformations import Transformations
 from darkroom.errors import NotFound, Unavailable
 from darkroom.names import default_key
+from darkroom.results import NoResults
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from darkroom.bucket import Bucket
     from darkroom.edge.paths import AssetPath
     from darkroom.edge.purgelog import PurgeReader
+    from darkroom.edge.transformations import Demand
     from darkroom.figures import Figures
     from darkroom.model import Image
     from darkroom.transform.recipes import Recipe
@@ -35,8 +39,6 @@ log = logging.getLogger("darkroom.deliveries")
 
 DEFAULT_SECONDS = 10.0
 """How long a worker keeps a default image in memory before it looks whether there is another."""
-
-METHODS = ("GET", "HEAD")
 
 WARNING_SECONDS = 1.0
 
@@ -68,12 +70,14 @@ class Delivery:
         recipes: Sequence[Recipe],
         default_picture: Picture,
         rules: DeliveryRules,
+        demand: Demand | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take what delivery needs to know.
 
         ``lookup`` returns an image, ``None`` when there is none or it was deleted; it may block.
-        ``default_picture`` is shown where the bucket has no default image. ``clock`` counts seconds.
+        ``default_picture`` is shown where the bucket has no default image. Without ``demand`` nothing is made on
+        demand. ``clock`` counts seconds.
         """
         self._assets = assets
         self._default_picture = default_picture
@@ -91,7 +95,13 @@ class Delivery:
             figures,
             lifetimes=rules.lifetimes,
             hot_cache_bytes=rules.hot_cache_bytes,
+            results=NoResults() if demand is None else demand.results,
             clock=clock,
+        )
+        self._transformations = (
+            None
+            if demand is None
+            else Transformations(self._pictures, self._pool, demand, rules.lifetimes, clock=clock)
         )
         self._defaults: dict[tuple[str, str], tuple[float, Picture]] = {}
         self._tally = Tally(figures)
@@ -102,6 +112,8 @@ class Delivery:
         fields = dict(headers)
         if len(fields) != len(headers):
             fields = _joined(headers)
+        if path.startswith(MARK, MARK_AT) and self._transformations is not None:
+            return await self._transformed(self._transformations, method, path, fields)
         negotiated = "." not in path
         if negotiated:
             path = self._negotiated(path, fields)
@@ -116,6 +128,21 @@ class Delivery:
         except Unavailable as error:
             self._warn(path, error)
             outcome, answer = "error", answers.unavailable(method, error.retry_after)
+        self._tally.count(outcome, answer.status, answer.length)
+        return answer
+
+    async def _transformed(
+        self, transformations: Transformations, method: str, path: str, fields: Mapping[bytes, bytes]
+    ) -> Answer:
+        try:
+            answered = await transformations.answer(method, path, fields)
+        except Unavailable as error:
+            self._warn(path, error)
+            answered = "error", answers.unavailable(method, error.retry_after)
+        if isinstance(answered, Absence):
+            default = await self._default(None, fields.get(b"accept"))
+            answered = "default", answers.default(default, answered, method, self._lifetimes, negotiated=True)
+        outcome, answer = answered
         self._tally.count(outcome, answer.status, answer.length)
         return answer
 

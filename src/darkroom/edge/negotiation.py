@@ -29,6 +29,7 @@ class Negotiator:
         """Take a recipe's formats, from most modern to most widely read."""
         self._formats = formats
         self._choices: dict[bytes, str] = {}
+        self._without: Negotiator | None = None
 
     def extension(self, accept: bytes | None) -> str:
         """Return the extension of the format to give to who sent this ``Accept`` header."""
@@ -40,6 +41,12 @@ class Negotiator:
                 self._choices.clear()
             choice = self._choices[accept] = choose(accept.decode("latin-1"), self._formats).extension
         return choice
+
+    def without(self, format_: Format) -> Negotiator:
+        """Return the one that chooses among the others."""
+        if self._without is None:
+            self._without = Negotiator(tuple(each for each in self._formats if each is not format_))
+        return self._without
 
 
 def choose(accept: str, formats: tuple[Format, ...]) -> Format:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from darkroom import figures as f
-from darkroom import ledger
+from darkroom import ledger, names
 from darkroom.edge import answers
 from darkroom.edge.answers import Absence, Ready
 from darkroom.edge.hotcache import HotCache
 from darkroom.errors import NotFound, Unavailable
 from darkroom.model import State
+from darkroom.results import stamp_of
 from darkroom.transform.sniff import HEAD_BYTES, sniff
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from darkroom.edge.purgelog import PurgeReader
     from darkroom.figures import Figures
     from darkroom.model import Image
+    from darkroom.results import Results
 
 log = logging.getLogger("darkroom.deliveries")
 
@@ -72,9 +74,11 @@ class Pictures:
         *,
         lifetimes: Lifetimes,
         hot_cache_bytes: int,
+        results: Results,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``lookup`` returns an image, ``None`` when there is none or it was deleted; it may block."""
+        self._results = results
         self._assets = assets
         self._lookup = lookup
         self._purged = purged
@@ -147,7 +151,7 @@ class Pictures:
     def _keep(self, key: str, image_id: str, found: Ready | Absence) -> None:
         if isinstance(found, Ready):
             self._cache.put(key, image_id, found, len(found.exact.whole.body))
-        elif found is not Absence.PROCESSING:
+        elif found is not Absence.PROCESSING and not names.parse_result_key(key):
             if len(self._misses) >= _MISSES_MAX:
                 self._misses.clear()
             self._misses[key] = (self._clock() + MISS_SECONDS, found)
@@ -166,6 +170,9 @@ class Pictures:
     # ------------------------------------------------------------------ in the pool
 
     def _read(self, key: str, image_id: str) -> Ready | Absence:
+        name = names.parse_result_key(key)
+        if name:
+            return self._read_result(key, image_id, name)
         for _ in range(READS):
             loaded = self._load(key)
             image = self._lookup(image_id)
@@ -180,7 +187,19 @@ class Pictures:
         self._report(picture)
         raise Unavailable(DAMAGED)
 
-    def _load(self, key: str) -> Ready | None:
+    def _read_result(self, key: str, image_id: str, name: str) -> Ready | Absence:
+        """Return a result made on demand; one that is not as it should be is as good as none, and is made anew."""
+        image = self._lookup(image_id)
+        result = None if image is None else self._results.find(image_id, name)
+        if image is None or result is None or result.stamp != stamp_of(image):
+            return Absence.of(None if image is None else image.state)
+        picture = self._load(key, kept_size=result.kept_size)
+        if picture is not None and picture.checksum != result.checksum:
+            self._report(picture)
+            return Absence.MISSING
+        return picture or Absence.MISSING
+
+    def _load(self, key: str, *, kept_size: str = "") -> Ready | None:
         """Return the picture, without its body if it is too large for memory."""
         try:
             stat, file = self._assets.open(key)
@@ -196,7 +215,8 @@ class Pictures:
                 checksum = ledger.checksum_of(file)
         format_ = sniff(beginning[:HEAD_BYTES])
         content_type = UNKNOWN_TYPE if format_ is None else format_.content_type
-        return answers.ready(stat, content_type, beginning if small else b"", checksum, self._lifetimes)
+        body = beginning if small else b""
+        return answers.ready(stat, content_type, body, checksum, self._lifetimes, kept_size=kept_size)
 
     def _report(self, picture: Ready) -> None:
         damaged = picture.stat.key, picture.stat.etag

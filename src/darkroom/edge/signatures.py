@@ -84,6 +84,11 @@ def sign_family(secret: bytes, image_id: str, options: str, extension: str) -> s
     return FAMILY + _mac(secret, image_id, _of_any_width(options)[0], extension)
 
 
+def any_width(options: str, instead: str) -> str:
+    """Return options of a family with ``instead`` for the width."""
+    return _of_any_width(options)[0].replace(f"{_WIDTH}*", f"{_WIDTH}{instead}", 1)
+
+
 def verify(path: SignedPath, secrets: Iterable[bytes], widths: Collection[str]) -> bool:
     """Tell whether one of ``secrets`` signed this; all are tried, so that time does not tell which.
 

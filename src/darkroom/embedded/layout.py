@@ -60,6 +60,16 @@ class Layout:
         return self.root / "access.sqlite3"
 
     @property
+    def results(self) -> Path:
+        """The ledger of what was made on demand."""
+        return self.root / "results.sqlite3"
+
+    @property
+    def counter(self) -> Path:
+        """The socket on which the processor takes orders."""
+        return self.root / "run" / "counter"
+
+    @property
     def secrets(self) -> Path:
         """What tickets are signed with."""
         return self.root / "secrets"

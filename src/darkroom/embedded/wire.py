@@ -14,9 +14,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from darkroom import settings as configuration
-from darkroom.access import Rate
+from darkroom.access import LOCAL_OWNER, Rate
 from darkroom.access.shared import SharedRates
-from darkroom.access.sqlite import SqliteAccess
+from darkroom.access.signing import signing
+from darkroom.access.sqlite import SqliteAccess, SqliteSecrets
 from darkroom.bucket.leftovers import FolderLeftovers
 from darkroom.bucket.notifying import NotifyingBucket
 from darkroom.bucket.objects import FolderBucket, ObjectBucket
@@ -27,13 +28,17 @@ from darkroom.edge.defaults import default_objects, distrust_defaults, packaged,
 from darkroom.edge.delivery import Delivery, DeliveryRules
 from darkroom.edge.hook import CommandEdge, HttpEdge, QueuedPurges, RestingEdge
 from darkroom.edge.purgelog import PurgeLog
+from darkroom.edge.transformations import Demand, TransformationRules
+from darkroom.embedded.counter import Counter, SocketMaker
 from darkroom.embedded.door import UploadDoor
 from darkroom.embedded.layout import Layout
 from darkroom.embedded.logs import start_logging
 from darkroom.embedded.metrics import serve_metrics
 from darkroom.embedded.processor import Pace, Processor
+from darkroom.embedded.retention import Retention
 from darkroom.embedded.sweeper import Sweeper
 from darkroom.errors import BadConfiguration, RenderFailed, StorageFull
+from darkroom.events import ResultWanted
 from darkroom.events.sqlite import SqliteQueue
 from darkroom.figures import queue_readings
 from darkroom.figures.prometheus import PrometheusFigures, empty
@@ -42,6 +47,8 @@ from darkroom.http.delivery import DeliveryApp
 from darkroom.http.reception import Reception
 from darkroom.model import Truncated
 from darkroom.names import UPLOAD_PREFIX
+from darkroom.ondemand import OnDemand
+from darkroom.results.sqlite import SqliteResults
 from darkroom.service import Rules, Service, utc_now
 from darkroom.sqlite import Database, Engine, copy, data_format, engine
 from darkroom.sweep import Ages, Sweep
@@ -63,7 +70,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from darkroom.access import Access
-    from darkroom.edge import FarEdge
+    from darkroom.access.signing import Secrets
+    from darkroom.edge import FarEdge, Maker
     from darkroom.settings import Settings
     from darkroom.transform import Transform
 
@@ -81,6 +89,8 @@ def prepare(settings: Settings) -> None:
     with _in_spite_of_a_full_disk():
         service(settings).check()
     access(settings).list()
+    with _in_spite_of_a_full_disk():
+        signing(secrets_of(settings), LOCAL_OWNER)
 
 
 @contextmanager
@@ -97,6 +107,11 @@ def access(settings: Settings) -> SqliteAccess:
     return SqliteAccess(Layout(settings.data).access, utc_now)
 
 
+def secrets_of(settings: Settings) -> SqliteSecrets:
+    """Return what addresses are signed with."""
+    return SqliteSecrets(Layout(settings.data).access, utc_now)
+
+
 def service(settings: Settings, transform: Transform | None = None) -> Service:
     """Return the service; without ``transform`` it answers people but cannot work on events."""
     layout = Layout(settings.data)
@@ -111,6 +126,7 @@ def service(settings: Settings, transform: Transform | None = None) -> Service:
         transform=transform or Elsewhere(),
         inspect=dimensions,
         purges=near if far_edge is None else QueuedPurges(near, queue),
+        results=SqliteResults(layout.results, utc_now),
         far_edge=far_edge,
         figures=PrometheusFigures(layout.figures),
         recipes=load_recipes(settings.recipes),
@@ -143,9 +159,11 @@ def close(parts: Service) -> None:
     """Let go of what ``service`` has opened in this thread."""
     assert isinstance(parts.catalog, SqliteCatalog)
     assert isinstance(parts.queue, SqliteQueue)
+    assert isinstance(parts.results, SqliteResults)
     assert isinstance(parts.figures, PrometheusFigures)
     parts.catalog.close()
     parts.queue.close()
+    parts.results.close()
     parts.figures.close()
 
 
@@ -249,10 +267,11 @@ def http_app() -> ASGIApp:
     """Return what each HTTP worker serves, as its environment says."""
     settings = configuration.load()
     start_logging(settings.log_level)
-    return application(settings, service(settings), access(settings))
+    maker = SocketMaker(Layout(settings.data).counter)
+    return application(settings, service(settings), access(settings), secrets_of(settings), maker)
 
 
-def application(settings: Settings, parts: Service, keys: Access) -> ASGIApp:
+def application(settings: Settings, parts: Service, keys: Access, signers: Secrets, maker: Maker) -> ASGIApp:
     """Return delivery, the upload door and the API as one ASGI app."""
     layout = Layout(settings.data)
     delivery = Delivery(
@@ -267,6 +286,18 @@ def application(settings: Settings, parts: Service, keys: Access) -> ASGIApp:
                 browser=settings.browser_seconds, edge=settings.edge_seconds, miss=settings.miss_seconds
             ),
             hot_cache_bytes=settings.hot_cache_bytes,
+        ),
+        demand=Demand(
+            results=parts.results,
+            maker=maker,
+            promise=partial(_promise, parts),
+            secrets=signers.list,
+            image=parts.catalog.get,
+            rules=TransformationRules(
+                widths=settings.srcset_widths,
+                unsigned=settings.unsigned,
+                avif_budget=settings.avif_budget_seconds,
+            ),
         ),
     )
     reception = Reception(
@@ -283,11 +314,16 @@ def application(settings: Settings, parts: Service, keys: Access) -> ASGIApp:
         delivery_url=settings.delivery_url,
         rate=Rate(settings.key_rate, settings.key_burst) if settings.key_rate else None,
         exposition=lambda: exposition(parts),
+        srcset_widths=settings.srcset_widths,
     )
     door = UploadDoor(_tickets(settings), parts.uploads, reception, parts.figures)
     rates = SharedRates(layout.rates, time.monotonic_ns)
-    api = create_api(parts, keys, rates, reception, options, on_stop=delivery.close)
+    api = create_api(parts, keys, signers, rates, reception, options, on_stop=delivery.close)
     return DeliveryApp(delivery, front(api, {UPLOAD_PREFIX: door}, options, parts.figures))
+
+
+def _promise(parts: Service, image_id: str, options: str, extension: str) -> None:
+    parts.queue.publish(ResultWanted(image_id=image_id, options=options, extension=extension))
 
 
 def native_libraries() -> tuple[Library, ...]:
@@ -350,18 +386,32 @@ def exposition(parts: Service) -> tuple[bytes, str]:
 
 def processor(settings: Settings) -> Processor:
     """Return what works on events, its jail started. Raises ``BadConfiguration`` when the jail is not as asked."""
-    jail = JailedTransform(
-        settings.processors, allowance=_allowance(settings), required=frozenset(settings.jail_layers)
-    )
-    log.info("jail", extra={"layers": list(jail.active_layers()), "workers": settings.processors})
+    # As many as there are threads that render, of events and of the counter: so neither ever waits for the other.
+    workers = settings.processors + settings.result_processors
+    jail = JailedTransform(workers, allowance=_allowance(settings), required=frozenset(settings.jail_layers))
+    log.info("jail", extra={"layers": list(jail.active_layers()), "workers": workers})
     parts = service(settings, jail)
     if settings.metrics_port:
         serve_metrics(settings.metrics_port, lambda: exposition(parts))
     _make_defaults(settings, parts, jail)
-    chores = []
+    chores = [_counter(settings, parts).run]
+    if settings.result_days:
+        chores.append(Retention(OnDemand(parts).forget_unused, days=settings.result_days, clock=utc_now).run)
     if settings.sweep_seconds:
         chores.append(Sweeper(sweep(settings, parts), parts.figures, every_seconds=settings.sweep_seconds).run)
     return Processor(parts, parts.queue, threads=settings.processors, attempts=settings.attempts, chores=tuple(chores))
+
+
+def _counter(settings: Settings, parts: Service) -> Counter:
+    """Return where pictures on demand are made: by this process alone, so whoever claimed one before is gone."""
+    assert isinstance(parts.results, SqliteResults)
+    parts.results.end_claims()
+    return Counter(
+        Layout(settings.data).counter,
+        OnDemand(parts).make,
+        threads=settings.result_processors,
+        most_waiting=settings.result_queue,
+    )
 
 
 def _allowance(settings: Settings) -> Allowance:

@@ -39,7 +39,16 @@ class EdgePurge:
     """Of objects that changed or went, under the image's asset prefix."""
 
 
-Event = ObjectCreated | ImageDeleted | EdgePurge
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultWanted:
+    """A result is to be made that nobody waits for: its canonical options, and the extension of its format."""
+
+    image_id: str
+    options: str
+    extension: str
+
+
+Event = ObjectCreated | ImageDeleted | EdgePurge | ResultWanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from darkroom.events import Buried, Depth, EdgePurge, Event, ImageDeleted, Lease, ObjectCreated
+from darkroom.events import Buried, Depth, EdgePurge, Event, ImageDeleted, Lease, ObjectCreated, ResultWanted
 from darkroom.sqlite import Database
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ _KINDS: dict[str, type[Event]] = {
     "object-created": ObjectCreated,
     "image-deleted": ImageDeleted,
     "edge-purge": EdgePurge,
+    "result-wanted": ResultWanted,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
@@ -75,7 +76,7 @@ class SqliteQueue:
         with self._database.write() as connection:
             due = connection.execute(
                 "SELECT id, kind, document, attempts + 1 FROM events"
-                " WHERE due <= ? AND kind IN (?, ?, ?) ORDER BY due, id LIMIT ?",
+                " WHERE due <= ? AND kind IN (?, ?, ?, ?) ORDER BY due, id LIMIT ?",
                 (self._in(0), *_KINDS, count),
             ).fetchall()
             ends = self._in(seconds)
@@ -112,7 +113,7 @@ class SqliteQueue:
         with self._database.read() as connection:
             rows = connection.execute(
                 "SELECT id, kind, document, attempts, reason, buried_at FROM buried"
-                " WHERE kind IN (?, ?, ?) ORDER BY id DESC LIMIT ?",
+                " WHERE kind IN (?, ?, ?, ?) ORDER BY id DESC LIMIT ?",
                 (*_KINDS, limit),
             )
             return [
@@ -176,7 +177,7 @@ class SqliteQueue:
     def _any_due(self) -> bool:
         with self._database.read() as connection:
             row = connection.execute(
-                "SELECT 1 FROM events WHERE due <= ? AND kind IN (?, ?, ?) LIMIT 1", (self._in(0), *_KINDS)
+                "SELECT 1 FROM events WHERE due <= ? AND kind IN (?, ?, ?, ?) LIMIT 1", (self._in(0), *_KINDS)
             ).fetchone()
             return row is not None
 

@@ -58,7 +58,9 @@ REQUEST_SECONDS = Histogram(
     (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0),
 )
 DELIVERIES = Counter(
-    "darkroom_deliveries", "Deliveries under /i/ by outcome: hot, cold, default, error.", ("outcome", "status")
+    "darkroom_deliveries",
+    "Deliveries under /i/ by outcome: hot, cold, made, default, refused, error.",
+    ("outcome", "status"),
 )
 DELIVERED_BYTES = Counter("darkroom_delivered_bytes", "Bytes of bodies delivered under /i/.")
 RECEIVED_BYTES = Counter("darkroom_received_bytes", "Bytes of originals received.", ("door",))
@@ -70,6 +72,17 @@ TRANSFORM_SECONDS = Histogram(
     (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0),
 )
 VARIANT_BYTES = Counter("darkroom_variant_bytes", "Bytes of variants made.", ("format",))
+RESULTS = Counter(
+    "darkroom_results",
+    "Transformations asked for by address, by format and outcome: made, superseded, failed.",
+    ("format", "outcome"),
+)
+RESULT_SECONDS = Histogram(
+    "darkroom_result_seconds",
+    "Seconds it took to make one.",
+    (),
+    (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0),
+)
 DAMAGED_OBJECTS = Counter(
     "darkroom_damaged_objects",
     "Objects found to be other than they were stored, by who found them: delivery, verify.",
@@ -92,11 +105,12 @@ COUNTERS = (
     RECEIVED_BYTES,
     TRANSFORMS,
     VARIANT_BYTES,
+    RESULTS,
     DAMAGED_OBJECTS,
     SWEEPS,
     SWEEP_FINDINGS,
 )
-TIMES = (REQUEST_SECONDS, TRANSFORM_SECONDS, SWEEP_SECONDS)
+TIMES = (REQUEST_SECONDS, TRANSFORM_SECONDS, RESULT_SECONDS, SWEEP_SECONDS)
 GAUGES = (QUEUE_EVENTS, QUEUE_OLDEST_SECONDS)
 
 

@@ -27,6 +27,7 @@ from darkroom.http.keys import key_routes
 from darkroom.http.limits import limit_routes
 from darkroom.http.lingering import Lingering
 from darkroom.http.problems import PROBLEM_TYPE, PROTOCOL_CODES, problem, raw_problem
+from darkroom.http.signing import signing_routes
 from darkroom.http.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from darkroom.access import Access, Rate, Rates
+    from darkroom.access.signing import Secrets
     from darkroom.figures import Figures
     from darkroom.http.reception import Reception
     from darkroom.service import Service
@@ -51,6 +53,7 @@ class ApiOptions:
     delivery_url: str
     rate: Rate | None = None
     """How often a key may call that has no rate of its own; ``None``: as often as it likes."""
+    srcset_widths: tuple[int, ...] = ()
     exposition: Callable[[], tuple[bytes, str]] | None = None
     """Gives body and content type of ``/metrics``; ``None`` where figures are kept elsewhere."""
 
@@ -64,6 +67,7 @@ PROBLEM_ANSWER: dict[str, Any] = {
 def create_api(
     service: Service,
     access: Access,
+    secrets: Secrets,
     rates: Rates,
     reception: Reception,
     options: ApiOptions,
@@ -92,6 +96,7 @@ def create_api(
     routers = (
         image_routes(service, authority, waiting, reception, options.delivery_url),
         key_routes(access, authority),
+        signing_routes(service, secrets, authority, options.delivery_url, options.srcset_widths),
         limit_routes(service, authority),
         about_routes(service, authority, options.exposition),
     )

@@ -112,7 +112,8 @@ def test_keys_of_an_earlier_release_go_on_working(file: Path, tmp_path: Path) ->
 
 def columns(file: Path) -> list[tuple[object, ...]]:
     connection = sqlite3.connect(file)
-    found = connection.execute("PRAGMA table_info(keys)").fetchall()
+    tables = ("keys", "signing_secrets")
+    found = [column for table in tables for column in connection.execute(f"PRAGMA table_info({table})")]
     connection.close()
     return found
 

@@ -1,0 +1,104 @@
+"""Which of the pictures kept of an image a result is made from: the cheapest that is as good. Pure.
+
+As good as the original is a whole rendition that has some headroom over the result (``plan.HEADROOM`` says what that
+costs in quality). An AVIF is decoded only where there is nothing else: that takes longer than the original it was made
+from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from darkroom.model import Format, Original
+from darkroom.transform.geometry import needed, steps
+from darkroom.transform.plan import HEADROOM, Size, jpeg_shrink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from darkroom.model import Image
+    from darkroom.transform.options import Transformation
+
+DECODING = {
+    Format.JPEG: 10,
+    Format.PNG: 30,
+    Format.GIF: 30,
+    Format.TIFF: 50,
+    Format.WEBP: 40,
+    Format.HEIC: 60,
+    Format.SVG: 60,
+    Format.AVIF: 100,
+}
+"""About how many nanoseconds a pixel takes to decode on one processor: ``bench/render.py --costs`` measures it."""
+
+_SHRUNK_JPEG = {1: 10, 2: 7, 4: 5, 8: 3}
+"""The same of a JPEG that is made smaller while it is decoded, for a pixel of the file."""
+
+ENCODING = {Format.JPEG: 6, Format.GIF: 600, Format.PNG: 120, Format.WEBP: 100, Format.AVIF: 70}
+"""About how long a pixel of a result takes to encode, likewise."""
+
+_MOVING = {Format.WEBP: 0, Format.GIF: 1}
+"""What can move, the better first."""
+
+_LAST = frozenset({Format.AVIF})
+
+
+def seconds(image: Image, wanted: Transformation, wanted_format: Format) -> float:
+    """Return about how long it takes to make a result of a ready image. Raises ``InvalidRequest`` as ``geometry``."""
+    if image.facts is None:
+        return 0.0
+    original = Size(image.facts.source.width, image.facts.source.height)
+    size = needed(original, wanted)
+    decoding = min((each.cost(size) for each in in_order(candidates(image), size)[:1]), default=0)
+    made = steps(original, original, wanted, None).layout.size
+    return (decoding + ENCODING[wanted_format] * made.width * made.height) / 1e9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One picture that shows all of an image; without a ``key`` in the assets bucket it is the original."""
+
+    size: Size
+    format: Format
+    key: str | None = None
+
+    def cost(self, wanted: Size) -> int:
+        """Return about how many nanoseconds it takes to decode it for a result that needs the whole at ``wanted``."""
+        each = DECODING[self.format]
+        if self.format is Format.JPEG:
+            each = _SHRUNK_JPEG[jpeg_shrink(self.size, wanted)]
+        return each * self.size.width * self.size.height
+
+
+def candidates(image: Image) -> tuple[Candidate, ...]:
+    """Return every picture kept of a ready image that shows all of it, the original first."""
+    if image.facts is None:
+        return ()
+    source = image.facts.source
+    whole = Size(source.width, source.height)
+    kept = [Candidate(size=whole, format=source.format)] if image.original is Original.KEPT else []
+    renditions = [
+        Candidate(size=Size(variant.width, variant.height), format=variant.format, key=variant.key)
+        for variant in image.variants
+        if abs(variant.width * whole.height / whole.width - variant.height) <= 1
+    ]
+    if source.frames > 1:
+        renditions = [each for each in renditions if each.format in _MOVING]
+    return (*kept, *renditions)
+
+
+def in_order(among: Iterable[Candidate], wanted: Size, *, moving: bool = False) -> Sequence[Candidate]:
+    """Return candidates from the best to make ``wanted`` of (the size of the whole that is needed) to the last resort.
+
+    ``moving`` is for a result that moves as the image does.
+    """
+
+    def rank(each: Candidate) -> tuple[bool, bool, int, int, int]:
+        as_good = each.key is None or each.size.holds(wanted, HEADROOM)
+        pixels = each.size.width * each.size.height
+        kind = _MOVING.get(each.format, 0) if moving and each.key is not None else 0
+        # Of those that are not as good the largest loses least.
+        return each.format in _LAST, not as_good, kind, 0 if as_good else -pixels, each.cost(wanted)
+
+    return sorted(among, key=rank)
