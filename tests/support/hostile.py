@@ -3,8 +3,8 @@
 The "picture" is a JSON object: what to attempt, and with what. An attempt that succeeds answers ``escaped``, one that
 is stopped answers ``denied: EPERM`` or the like, both as the detail of ``UnreadableImage``.
 
-Run as a program with the name of one layer of the sandbox (or ``none``) and such an object, it makes the attempt
-behind that layer alone and prints the answer, or ``absent`` where there is no such layer.
+Run as a program with the name of one layer of the sandbox (``none``, ``all but seccomp``) and such an object, it makes
+the attempt behind that layer alone and prints the answer, or ``absent`` where there is no such layer.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import struct
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
@@ -192,6 +193,21 @@ def connect_local(name: str) -> None:
         sender.connect(f"\0{name}")
 
 
+def open_without_end() -> None:
+    kept = []
+    while True:
+        kept.append(os.dup(0))
+
+
+def fork_without_end() -> None:
+    """Fork until that is not possible any more; the children end with this process."""
+    for _ in range(sandbox.THREADS + 1):
+        if os.fork() == 0:
+            sandbox.die_with_parent()
+            time.sleep(30)
+            os._exit(0)
+
+
 def execute() -> None:
     LIBC.execv(b"/bin/echo", (ctypes.c_char_p * 3)(b"echo", b"escaped", None))
     fail_if(-1)
@@ -291,13 +307,22 @@ def many_threads(count: int) -> None:
         threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
 
 
+def hoard_threads(seconds: float) -> None:
+    """Take all threads there are, and keep them."""
+    threading.stack_size(32 * 1024)
+    try:
+        many_threads(count=50_000)
+    except RuntimeError:
+        time.sleep(seconds)
+
+
 def answer(parts: list[str]) -> None:
     for part in parts:
         os.write(CHANNEL, base64.b64decode(part))
     time.sleep(3600)
 
 
-def fail() -> None:
+def stumble() -> None:
     raise KeyError("a mistake\nof two lines")
 
 
@@ -316,6 +341,30 @@ def add_landlock_ruleset() -> None:
     os.close(ruleset)
 
 
+def taken_away(*arguments: object, **named: object) -> NoReturn:
+    """Stand in for a layer that is not to be had."""
+    raise PermissionError(errno.EPERM, "taken away")
+
+
+MAKERS = {
+    "rlimits": "limit",
+    "no-new-privileges": "forbid_new_privileges",
+    "unprivileged": "drop_privileges",
+    "namespaces": "move_to_namespaces",
+    "landlock": "shut_files",
+    "seccomp": "shut_system_calls",
+}
+"""By which function of the sandbox each layer is made."""
+
+
+def enter_without(layer: str) -> bool:
+    """Enter the jail as a worker does, but for one layer; tell whether all others hold."""
+    setattr(sandbox, MAKERS[layer], taken_away)
+    bounds = sandbox.Bounds(memory_bytes=512 << 20, cpu_seconds=20)
+    held = sandbox.enter(bounds, separated=sandbox.separate(), parent=os.getppid())
+    return set(held) == sandbox.LAYERS.keys() - {layer}
+
+
 LAYERS: dict[str, Callable[[], object]] = {
     "none": lambda: None,
     "rlimits": lambda: sandbox.limit(sandbox.Bounds(memory_bytes=128 << 20, cpu_seconds=1), alone=False),
@@ -323,6 +372,7 @@ LAYERS: dict[str, Callable[[], object]] = {
     "namespaces": sandbox.separate,
     "landlock": sandbox.shut_files,
     "seccomp": sandbox.shut_system_calls,
+    **{f"all but {layer}": partial(enter_without, layer) for layer in MAKERS},
 }
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ def _python(_: Settings) -> Finding:
 
 
 def _machine(_: Settings) -> Finding:
-    user = "root; decoding processes become nobody" if os.geteuid() == 0 else f"user {os.geteuid()}"
+    user = "root; each decoding process becomes a user of its own" if os.geteuid() == 0 else f"user {os.geteuid()}"
     kernel = f"{platform.system()} {platform.release()}, {platform.machine()}"
     return _ok("machine", f"{kernel}, {len(os.sched_getaffinity(0))} processors, {user}")
 

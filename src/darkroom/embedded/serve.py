@@ -64,6 +64,7 @@ def serve(settings: Settings) -> int:
     """
     start_logging(settings.log_level)
     os.umask(PRIVATE)
+    wire.hide_memory()
     layout = Layout(settings.data)
     layout.lock()
     layout.prepare()

@@ -7,7 +7,7 @@ import secrets
 import shlex
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -53,7 +53,7 @@ from darkroom.service import Rules, Service, utc_now
 from darkroom.sqlite import Database, Engine, copy, data_format, engine
 from darkroom.sweep import Ages, Sweep
 from darkroom.transfer import Collection
-from darkroom.transform import Elsewhere, Limits, Order
+from darkroom.transform import Elsewhere, Limits, Order, sandbox
 from darkroom.transform.headers import dimensions
 from darkroom.transform.jail import Allowance, JailedTransform
 from darkroom.transform.libraries import Library, libraries
@@ -354,6 +354,12 @@ class JailTrial:
     landlock: int | None
     """How much the kernel's Landlock knows: TCP ports from 4 on, signals and local sockets from 6 on."""
     seconds: float
+
+
+def hide_memory() -> None:
+    """Close the memory and the environment of this process, and of those it forks, to others of the same user."""
+    with suppress(OSError):
+        sandbox.hide_memory()
 
 
 def try_jail(settings: Settings) -> JailTrial:

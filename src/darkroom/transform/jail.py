@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from darkroom.errors import BadConfiguration, DarkroomError, RenderFailed, Unavailable
 from darkroom.transform import Rendered, messages, worker
-from darkroom.transform.sandbox import LAYERS
+from darkroom.transform.sandbox import LAYERS, hide_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,6 +89,9 @@ class JailedTransform:
         if unknown := sorted(required - LAYERS.keys()):
             msg = f"{', '.join(unknown)}: no such layer of the jail; there are {', '.join(LAYERS)}"
             raise BadConfiguration(msg)
+        with contextlib.suppress(OSError):
+            # Where neither Landlock nor seccomp is to be had, a worker of the same user still finds no secret here.
+            hide_memory()
         self._allowance = allowance or Allowance()
         self._required = required
         self._decoder = render

@@ -30,6 +30,9 @@ LAYERS = {
 """Every layer there is, and what it takes away."""
 
 NOBODY = 65_534
+FIRST_USER = 0x7FFE0000
+"""From here on are users that no system gives to anybody."""
+USERS = 10_000
 OPEN_FILES = 16
 THREADS = 512
 MAPPED_BYTES = 256 * 1024 * 1024
@@ -129,7 +132,15 @@ def separate() -> bool:
 def move_to_namespaces() -> None:
     """As ``separate``, but raises ``OSError`` where that is not possible."""
     flags = _CLONE_NEWNET | _CLONE_NEWIPC
-    _call("unshare", flags if os.geteuid() == 0 else flags | _CLONE_NEWUSER)
+    user, group = os.geteuid(), os.getegid()
+    if user == 0:
+        _call("unshare", flags)
+        return
+    _call("unshare", flags | _CLONE_NEWUSER)
+    with suppress(OSError):  # without a name in there, no namespace can be made within
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
 
 
 def enter(bounds: Bounds, *, separated: bool, parent: int) -> tuple[str, ...]:
@@ -145,6 +156,9 @@ def enter(bounds: Bounds, *, separated: bool, parent: int) -> tuple[str, ...]:
             apply()
             held.add(name)
 
+    if separated and os.geteuid() != 0:
+        with suppress(OSError):  # threads are counted for each namespace of users; root becomes another user instead
+            _call("unshare", _CLONE_NEWUSER)
     attempt("rlimits", lambda: limit(bounds, alone=separated or os.geteuid() == 0))
     attempt("unprivileged", drop_privileges)
     attempt("no-new-privileges", forbid_new_privileges)
@@ -184,13 +198,23 @@ def limit(bounds: Bounds, *, alone: bool) -> None:
 
 
 def drop_privileges() -> None:
-    """Become nobody if root, and give up every capability. Raises ``OSError`` when that is not possible."""
+    """Become somebody else if root, and give up every capability. Raises ``OSError`` when that is not possible.
+
+    Each process somebody of its own: of those of one user each could keep all others from making threads.
+    """
     if os.geteuid() == 0:
         os.setgroups([])
-        os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
+        try:
+            _become(FIRST_USER + os.getpid() % USERS)
+        except OSError:  # a container that knows few users
+            _become(NOBODY)
     header, nothing = struct.pack("=Ii", _LINUX_CAPABILITY_VERSION_3, 0), bytes(24)
     _call("capset", header, nothing)
+
+
+def _become(user: int) -> None:
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
 
 
 def die_with_parent() -> None:
@@ -199,7 +223,10 @@ def die_with_parent() -> None:
 
 
 def hide_memory() -> None:
-    """Let no process of the same user look into this one's memory."""
+    """Let no process of the same user look into this one's memory, environment or open files; nor make a core dump.
+
+    Those that it forks inherit it; a program that is started begins without.
+    """
     _prctl(_PR_SET_DUMPABLE, 0)
 
 

@@ -75,6 +75,8 @@ def main(setup: Setup) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (_DESCRIPTORS, most))
     separated = sandbox.separate()
+    with contextlib.suppress(OSError):
+        sandbox.hide_memory()  # only now, because to be separate takes writing to its own entry in /proc
     render = _load(setup.render)
     gc.collect()
     gc.freeze()

@@ -26,6 +26,7 @@ from PIL import Image
 
 import hostile
 import pictures
+import poor_house
 from darkroom.errors import BadConfiguration, RenderFailed, Unavailable, UnreadableImage
 from darkroom.model import Format
 from darkroom.transform import Order
@@ -258,7 +259,7 @@ def test_callers_wait_for_a_worker_and_each_gets_its_own_answer(own_pool: Pools)
         ("abort", "crashed: Aborted"),
         ("leave", "ended before it had answered"),
         ("fill_memory", "more memory than is allowed"),
-        ("fail", "KeyError"),
+        ("stumble", "KeyError"),
     ],
 )
 def test_a_worker_that_breaks_fails_its_own_image_only(pool: JailedTransform, attempt: str, reason: str) -> None:
@@ -327,6 +328,15 @@ def test_threads_without_end_fail_their_own_image_only(pool: JailedTransform) ->
     with pytest.raises(RenderFailed):
         ask(pool, "many_threads", count=50_000)
     assert works(pool)
+
+
+def test_threads_that_one_worker_takes_are_not_missing_to_others(own_pool: Pools) -> None:
+    pool = own_pool(2)
+    with ThreadPoolExecutor(1) as caller:
+        hoarder = caller.submit(outcome, pool, "hoard_threads", seconds=2.0)
+        time.sleep(1.0)
+        assert outcome(pool, "use_threads") == "4 threads ran"
+        assert hoarder.result() == "escaped", "it has done so meanwhile"
 
 
 def test_a_worker_killed_while_idle_is_not_noticed(own_pool: Pools) -> None:
@@ -480,6 +490,28 @@ except BadConfiguration as error:
     assert "seccomp" in layers.split()
     assert "landlock" in refusal
     assert "rlimits" not in refusal
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take /proc away")
+@pytest.mark.parametrize("options", [[], ["--without-proc"]], ids=["with /proc", "without /proc"])
+def test_where_nearly_nothing_is_to_be_had_it_works_and_the_service_keeps_its_secrets(options: list[str]) -> None:
+    ran = subprocess.run(
+        [sys.executable, poor_house.__file__, *options],
+        env={"PYTHONPATH": os.pathsep.join([str(Path(poor_house.__file__).parent), *sys.path]), "TOKEN": "secret"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert told["layers"] == ["rlimits", "no-new-privileges"]
+    assert told["slots"] == 6
+    for named in ("environment of the service", "memory of the service", "tracing the service", "tracing the zygote"):
+        assert told[named].startswith("denied"), named
+    assert told["writing"] == "denied: EFBIG"
+    assert told["writing the original"] in {"denied: EBADF", "denied: EFBIG"}
+    assert "TOKEN" not in told["its own environment"]
 
 
 def test_a_layer_that_does_not_exist_is_refused() -> None:

@@ -60,6 +60,7 @@ def world(tmp_path: Path) -> Iterator[World]:
             "read_memory_of": {"process": victim.pid, "address": stack_of(victim.pid)},
             "change_limits_of": {"process": victim.pid},
             "fork_bomb": {},
+            "fork_without_end": {},
             "change_namespaces": {},
             "mount": {"path": str(tmp_path)},
             "run_written_code": {},
@@ -113,6 +114,18 @@ def test_nobody_reaches_into_the_processes_of_others(attempt: str, world: World)
 @pytest.mark.parametrize("attempt", ["connect", "connect_local", "send_datagram"])
 def test_a_network_of_its_own_leads_nowhere(attempt: str, world: World) -> None:
     assert behind("namespaces", attempt, world[attempt]) in {"denied: ENETUNREACH", "denied: ECONNREFUSED"}
+
+
+@pytest.mark.parametrize("taken", ["rlimits", "unprivileged", "namespaces", "landlock", "seccomp"])
+@pytest.mark.parametrize("attempt", [*FILES, *NETWORK, *PROCESSES, "mount", "fork_without_end"])
+def test_nothing_that_is_taken_away_hangs_on_one_layer(taken: str, attempt: str, world: World) -> None:
+    if (taken, attempt) == ("seccomp", "listen"):
+        pytest.skip("where Landlock knows no ports, it may listen in its own empty network")
+    assert behind(f"all but {taken}", attempt, world[attempt]).startswith("denied")
+
+
+def test_the_limits_bound_open_files() -> None:
+    assert behind("rlimits", "open_without_end", {}) == "denied: EMFILE"
 
 
 def test_the_limits_let_no_byte_into_a_file(world: World) -> None:
