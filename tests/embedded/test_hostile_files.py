@@ -46,7 +46,7 @@ def is_well(client: httpx.Client) -> bool:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serving(tmp_path_factory.mktemp("hostile"), workers="1") as served:
+    with serving(tmp_path_factory.mktemp("hostile"), workers="1", svg="1") as served:
         yield served
 
 
