@@ -2,6 +2,7 @@
 
 import io
 
+import httpx
 import PIL.Image
 import pytest
 
@@ -184,3 +185,23 @@ def test_keys_are_made_listed_and_revoked(invoke, keyed_server):
     ran = invoke("search", url=keyed_server.url, key=made["key"])
     assert ran.code == 1
     assert "DARKROOM_KEY" in ran.err
+
+
+def test_url_prints_an_address_that_is_answered(invoke, upload):
+    image_id = upload()
+    address = invoke("url", image_id, "width=30", "rotate=90", "--ext", "png").out.strip()
+    answer = httpx.get(address, trust_env=False)
+    assert PIL.Image.open(io.BytesIO(answer.content)).size == (30, 45)
+    ran = invoke("url", image_id, "width=0")
+    assert (ran.code, ran.out) == (1, "")
+    assert "width must be" in ran.err
+
+
+def test_signing_secrets_are_made_listed_and_retired(invoke):
+    made = invoke("secrets", "add", "--json").objects[0]
+    assert made["secret"].startswith(f"{made['id']}.")
+    listed = invoke("secrets", "list", "--json").objects
+    assert [("secret" in one) for one in listed if one["id"] == made["id"]] == [False]
+    assert invoke("secrets", "retire", made["id"]).out == f"retired {made['id']}\n"
+    assert made["id"] not in invoke("secrets", "list").out
+    assert invoke("secrets", "retire", made["id"]).code == 1

@@ -21,8 +21,10 @@ from darkroom.cli import (
     maintenance,
     put,
     search,
+    secrets,
     serve,
     transfer,
+    url,
     usage,
 )
 
@@ -47,6 +49,7 @@ def command_line() -> typer.Typer:
     app.command(name="rm")(images.remove)
     app.command(name="reprocess")(images.reprocess)
     app.command(name="variants")(images.variants)
+    app.command(name="url")(url.url)
     app.command(name="usage")(usage.usage)
     app.command(name="backup")(backup.backup)
     app.command(name="restore")(backup.restore)
@@ -59,6 +62,7 @@ def command_line() -> typer.Typer:
     app.command(name="cost")(cost.cost)
     app.add_typer(failed.app, name="failed")
     app.add_typer(keys.app, name="keys")
+    app.add_typer(secrets.app, name="secrets")
     return app
 
 

@@ -11,6 +11,7 @@ that was not made, "later" (429, 503), and a broken connection where sending twi
 
 from __future__ import annotations
 
+from darkroom.client.addresses import SecretSigner, picture, srcset
 from darkroom.client.answers import (
     Changes,
     Criteria,
@@ -22,6 +23,7 @@ from darkroom.client.answers import (
     Page,
     Rate,
     Recipe,
+    SigningSecret,
     Source,
     Ticket,
     Usage,
@@ -46,6 +48,8 @@ __all__ = [
     "Patience",
     "Rate",
     "Recipe",
+    "SecretSigner",
+    "SigningSecret",
     "Source",
     "SourceChanged",
     "Ticket",
@@ -53,4 +57,6 @@ __all__ = [
     "Unreachable",
     "Usage",
     "Variant",
+    "picture",
+    "srcset",
 ]

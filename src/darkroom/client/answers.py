@@ -269,6 +269,28 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SigningSecret:
+    """What addresses of an owner's images are signed with; ``secret`` is its text, only when it was just made."""
+
+    id: str
+    owner: str
+    created_at: datetime
+    secret: str | None
+    raw: Mapping[str, Any] = field(repr=False, compare=False)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read a secret; raises as ``Image.from_json``."""
+        return cls(
+            id=data["id"],
+            owner=data["owner"],
+            created_at=datetime.fromisoformat(data["created_at"]),
+            secret=data.get("secret"),
+            raw=data,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
     """An API key. ``rate`` is its own, if it has one.
 

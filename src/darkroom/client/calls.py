@@ -10,12 +10,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 from urllib.parse import quote
 
-from darkroom.client.answers import Changes, Criteria, Image, Key, Labels, Page, Rate, Recipe, Ticket, Usage
+from darkroom.client.addresses import DEFAULT_WIDTHS, options_of, picture, srcset
+from darkroom.client.answers import (
+    Changes,
+    Criteria,
+    Image,
+    Key,
+    Labels,
+    Page,
+    Rate,
+    Recipe,
+    SigningSecret,
+    Ticket,
+    Usage,
+)
 from darkroom.client.connection import Call, Connection, Patience
 from darkroom.client.errors import ApiError, SourceChanged, UnexpectedAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from types import TracebackType
 
     import httpx
@@ -244,6 +257,37 @@ class Client:
     def health(self) -> None:
         """Return when catalog and buckets answer; raises ``ApiError`` when they do not."""
         self._send(_read("healthz"))
+
+    def sign(self, image_id: str, options: str, ext: str, *, expires_in: int | None = None) -> str:
+        """Have the address of a transformation signed; ``options`` as they stand in it. So a client is a ``Signer``."""
+        told: dict[str, Any] = {"id": image_id, "options": options, "ext": ext, "expires_in": expires_in}
+        call = Call(method="POST", url="v1/sign", json=told, repeatable=True)
+        return _parsed(lambda data: str(data["url"]), self._send(call))
+
+    def url(self, image_id: str, *, ext: str = "auto", expires_in: int | None = None, **options: object) -> str:
+        """Return the signed address of a transformation: ``client.url(id, width=640, fit="cover")``."""
+        return self.sign(image_id, options_of(**options), ext, expires_in=expires_in)
+
+    def srcset(self, image_id: str, *, widths: Sequence[int] = DEFAULT_WIDTHS, **options: object) -> str:
+        """Return a ``srcset``; ``ext``, ``expires_in`` and options as of ``url``. One request for each width."""
+        return srcset(self, image_id, widths=widths, **options)  # type: ignore[arg-type]  # as the function takes them
+
+    def picture(self, image: Image, *, alt: str, sizes: str = "100vw", **options: object) -> str:
+        """Return a ready ``<picture>``; ``widths``, ``expires_in`` and options as of ``srcset``."""
+        return picture(self, image, alt=alt, sizes=sizes, **options)  # type: ignore[arg-type]  # likewise
+
+    def list_secrets(self) -> list[SigningSecret]:
+        """Return all signing secrets, without their texts. Needs an admin key, as the next two do."""
+        return _parsed(_items_of(SigningSecret.from_json), self._send(_read("v1/secrets")))
+
+    def add_secret(self, owner: str) -> SigningSecret:
+        """Make a signing secret and return it with its text, which is never to be had again."""
+        call = Call(method="POST", url="v1/secrets", json={"owner": owner})
+        return _parsed(SigningSecret.from_json, self._send(call))
+
+    def retire_secret(self, secret_id: str) -> None:
+        """Have nothing be answered any more that this secret signed."""
+        self._send(Call(method="DELETE", url=f"v1/secrets/{quote(secret_id, safe='')}"))
 
     def list_keys(self) -> list[Key]:
         """Return all API keys, without their texts. Needs an admin key, as the next two do."""
