@@ -512,7 +512,7 @@ def encode(picture: pyvips.Image, frame_height: int, encoding: Encoding) -> byte
             effort, dither = (1, 0.0) if hurry else (4, 0.5)
             return bytes(picture.gifsave_buffer(effort=effort, dither=dither, page_height=frame_height, keep="none"))
         case _:
-            return bytes(picture.pngsave_buffer(filter="all", keep="none"))
+            return _without_resolution(bytes(picture.pngsave_buffer(filter="all", keep="none")))
 
 
 def _with_alpha_said(webp: bytes) -> bytes:
@@ -524,6 +524,14 @@ def _with_alpha_said(webp: bytes) -> bytes:
     if webp[12:16] != b"VP8X":
         return webp
     return webp[:20] + bytes([webp[20] | 0x10]) + webp[21:]
+
+
+def _without_resolution(png: bytes) -> bytes:
+    """Cut out the chunk that says how large to print a picture: it is the original's, and libvips always writes it."""
+    at = 8
+    while (kind := png[at + 4 : at + 8]) not in {b"pHYs", b"IDAT"}:
+        at += 12 + int.from_bytes(png[at : at + 4])
+    return png[:at] + png[at + 21 :] if kind == b"pHYs" else png
 
 
 def _largest_first(each: tuple[Recipe, Layout]) -> int:
