@@ -192,7 +192,8 @@ def test_work_in_hand_is_done_before_the_end_or_after_the_next_start(tmp_path):
 @pytest.mark.parametrize("tell", [terminate, press_control_c])
 def test_work_that_cannot_be_finished_in_time_is_handed_back(tmp_path, tell):
     with serving(tmp_path, workers="1", render_workers="1") as served, client_of(served) as client:
-        running(served).jailed[0].kill(signal.SIGSTOP)
+        for worker in running(served).jailed:
+            worker.kill(signal.SIGSTOP)
         ids = [post(client), post(client)]
         eventually(lambda: 'state="leased"} 1.0' in client.get("/metrics").text, what="the work beginning")
         tell(served)
