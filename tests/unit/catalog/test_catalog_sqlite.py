@@ -129,8 +129,8 @@ def test_what_was_written_is_there_when_the_process_dies_at_once(path: Path) -> 
         "import os, sys, libraries; from pathlib import Path; from darkroom.catalog.sqlite import SqliteCatalog;"
         "SqliteCatalog(Path(sys.argv[1])).create(libraries.image(3, tags=('cat',))); os._exit(1)"
     )
-    tests = Path(__file__).parents[2]
-    assert subprocess.run([sys.executable, "-c", program, str(path)], cwd=tests, check=False).returncode == 1
+    support = Path(__file__).parents[2] / "support"
+    assert subprocess.run([sys.executable, "-c", program, str(path)], cwd=support, check=False).returncode == 1
     catalog = SqliteCatalog(path)
     assert everything(catalog, Query(owner="local", tags=("cat",))) == [image(3, tags=("cat",))]
     catalog.close()
