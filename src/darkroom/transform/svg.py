@@ -9,7 +9,7 @@ Sources: XML 1.0, SVG 2, CSS Syntax Level 3; the bounds are measured with librsv
 
 from __future__ import annotations
 
-import base64
+import binascii
 import math
 import re
 from collections import Counter, defaultdict
@@ -37,8 +37,8 @@ _LONGEST_NUMBER = 40
 _LONGEST_DOCTYPE = 1_000
 
 _DOCTYPE = re.compile(r"<!DOCTYPE(?:[^\[\]<>\"']|\"[^\"]*\"|'[^']*')*>")
-_NAME = re.compile(r"[^\s<>/=\"'&]+")
-_ATTRIBUTE = re.compile(r"\s+([^\s<>/=\"'&]+)\s*=\s*(?:\"([^\"<]*)\"|'([^'<]*)')")
+_NAME = re.compile(r"[^\s<>/=\"'&]{1,200}")
+_ATTRIBUTE = re.compile(r"\s+([^\s<>/=\"'&]{1,200})\s*=\s*(?:\"([^\"<]*)\"|'([^'<]*)')")
 _TAG_END = re.compile(r"\s*(/?)>")
 _ENCODING = re.compile(r"encoding\s*=\s*[\"']([^\"']*)[\"']")
 _NUMBER = re.compile(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([a-z%]*)\s*")
@@ -235,7 +235,7 @@ class _Survey:
         self._inner: list[list[int]] = [[]]
         self._named: list[Counter[str]] = [Counter()]
         self._words: defaultdict[str, Counter[int]] = defaultdict(Counter)
-        self._links = 0
+        self._links = self._weight = 0
         self._ids: defaultdict[str, list[int]] = defaultdict(list)
         self._styles: list[str] = []
 
@@ -281,7 +281,11 @@ class _Survey:
             self._inner[group].append(len(self._own) - 1)
             group = len(self._own) - 1
             self._ids[attributes["id"]].append(group)
-        self._own[group] += _FILTER if piece.text.startswith("fe") else 1
+        weight = _FILTER if piece.text.startswith("fe") else 1
+        self._own[group] += weight
+        self._weight += weight
+        if self._weight > MOST_DRAWN:
+            raise UnreadableImage(_TOO_MUCH)
         for word in {piece.text, "*", attributes.get("id", "*"), *attributes.get("class", "").split()}:
             self._words[word][group] += 1
         for name, value in piece.attributes:
@@ -309,7 +313,7 @@ class _Survey:
         if kind is None:
             raise _reaches_out(value)
         try:
-            self.pictures.append(base64.b64decode("".join(value[len(kind) :].split()), validate=True))
+            self.pictures.append(binascii.a2b_base64(value[len(kind) :]))
         except ValueError:
             raise UnreadableImage(_DAMAGED) from None
         return []
@@ -328,7 +332,8 @@ class _Survey:
                     self._links += len(targets)
                     if self._links > MOST_DRAWN:
                         raise UnreadableImage(_TOO_MUCH)
-                    self._named[group].update(dict.fromkeys(targets, matching))
+                    for target in targets:
+                        self._named[group][target] += matching
 
     def _drawn(self, known: dict[int, int], group: int, depth: int) -> int:
         """Return how many elements a group draws. What refers to itself is drawn once: the rasteriser sees to that."""
