@@ -1,12 +1,14 @@
-# Everything is installed into .venv (the AWS emulator of the tests into .venv-emulator), from the hashed lists in requirements/; nothing outside this folder is touched.
+# Everything is installed into .venv (the AWS emulator of the tests into .venv-emulator, what checks and packages the AWS
+# stack into .venv-infra), from the hashed lists in requirements/; nothing outside this folder is touched.
 .DEFAULT_GOAL := help
-.PHONY: help install serve test soak bench lint type docs lock clean
+.PHONY: help install serve test soak bench lint type docs package lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
 DATA ?= ./data
 TESTS ?=
 BENCH ?=
+RECIPES ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,6 +17,8 @@ DEV := $(VENV)/.installed-dev
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation
 EMULATOR_VENV := .venv-emulator
 EMULATOR := $(EMULATOR_VENV)/.installed
+INFRA_VENV := .venv-infra
+INFRA := $(INFRA_VENV)/.installed
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
     --no-emit-find-links --quiet
 # Tests that need one of these are left out, with the reason, where it is missing.
@@ -28,17 +32,17 @@ install: $(RUN) ## install the service into .venv, and no more
 serve: $(RUN) ## run the service without keys, on this machine only (PORT=8000 DATA=./data)
 	@exec $(BIN)/darkroom serve --no-keys --port "$(PORT)" --data "$(DATA)"
 
-test: $(DEV) $(EMULATOR) ## run the tests (TESTS=tests/unit to run some)
+test: $(DEV) $(EMULATOR) $(INFRA) ## run the tests (TESTS=tests/unit to run some)
 	@missing=""; for tool in nginx wrk strace chromium; do \
 	    PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -n "$$missing" ]; then \
 	    echo "Not found:$$missing. What needs them is left out; to have it all: apt-get install $(SYSTEM_PACKAGES)"; fi
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak" $(TESTS)
 
-soak: $(DEV) $(EMULATOR) ## run the long repetitions that `make test` leaves out
+soak: $(DEV) $(EMULATOR) $(INFRA) ## run the long repetitions that `make test` leaves out
 	$(BIN)/python -m pytest -m soak $(TESTS)
 
-bench: $(DEV) $(EMULATOR) ## measure everything that has a figure (BENCH=deliver for one)
+bench: $(DEV) $(EMULATOR) $(INFRA) ## measure everything that has a figure (BENCH=deliver for one)
 	@if [ -n "$(BENCH)" ]; then $(BIN)/python bench/$(BENCH).py; \
 	else for script in bench/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done; fi
 
@@ -52,15 +56,21 @@ type: $(DEV) ## check types
 docs: $(RUN) ## write the generated pages of docs/
 	$(BIN)/python -c "from darkroom.settings import table; print(table(), end='')" > docs/settings.md
 
+package: $(DEV) $(INFRA) ## build what is deployed on AWS into dist/aws (RECIPES=recipes.toml for your own)
+	$(BIN)/python infra/package.py $(if $(RECIPES),--recipes "$(RECIPES)")
+
 lock: ## write the lists in requirements/ anew (needs uv)
 	$(COMPILE) requirements/build.in -o requirements/build.txt
 	$(COMPILE) pyproject.toml -c requirements/build.txt -o requirements/run.txt
 	$(COMPILE) pyproject.toml --extra aws -c requirements/run.txt -o requirements/aws.txt
 	$(COMPILE) requirements/dev.in -c requirements/aws.txt -c requirements/build.txt -o requirements/dev.txt
 	$(COMPILE) requirements/emulator.in -o requirements/emulator.txt
+	$(COMPILE) requirements/infra.in -o requirements/infra.txt
+	$(COMPILE) requirements/lambda-api.in -c requirements/aws.txt -o requirements/lambda-api.txt
+	$(COMPILE) requirements/lambda-transform.in -c requirements/aws.txt -o requirements/lambda-transform.txt
 
 clean: ## remove what was installed and cached (not the data)
-	rm -rf $(VENV) $(EMULATOR_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules bench/node_modules dist
+	rm -rf $(VENV) $(EMULATOR_VENV) $(INFRA_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules bench/node_modules dist
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -85,4 +95,13 @@ $(EMULATOR): requirements/emulator.txt | $(BIN)/python
 	@$(PYTHON) -m venv $(EMULATOR_VENV)
 	@$(EMULATOR_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	    -r requirements/emulator.txt
+	@touch $@
+
+# Two of its packages come as source only, so what builds them goes first.
+$(INFRA): requirements/build.txt requirements/infra.txt | $(BIN)/python
+	@echo "Installing what checks and packages the AWS stack into $(INFRA_VENV) …"
+	@$(PYTHON) -m venv $(INFRA_VENV)
+	@$(INFRA_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
+	@$(INFRA_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	    --no-build-isolation -r requirements/infra.txt
 	@touch $@

@@ -1,0 +1,151 @@
+"""What is packaged runs where it is to run, is small, and is the same each time."""
+
+import io
+import json
+import struct
+import subprocess
+import sys
+import zipfile
+
+import package
+import pytest
+from package import Target, check, package as build, zipped
+
+SHIPPED = Target("arm64", package.RUNTIME)
+HERE = Target("x86_64", f"{sys.version_info.major}.{sys.version_info.minor}")
+
+
+def library(machine, glibc="GLIBC_2.17", rest=b""):
+    return b"\x7fELF\x02\x01" + b"\0" * 12 + struct.pack("<H", machine) + glibc.encode() + b"\0" + rest
+
+
+ARM = package.ELF_MACHINES["arm64"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("a.so", library(62), "is for machine 62, not 183"),
+        ("a.so.1.2", library(ARM, "GLIBC_2.38"), "needs glibc 2.38; there is 2.34"),
+        ("a.cpython-311-aarch64-linux-gnu.so", library(ARM), "is for another Python than 3.13"),
+        ("a.so", b"MZ", "is no 64-bit little-endian ELF file"),
+        ("a.so", library(ARM, rest=b"libgone-0123abcd.so.1\0"), "needs libgone-0123abcd.so.1, which is not there"),
+    ],
+)
+def test_a_library_that_would_not_load_is_refused(name, content, complaint):
+    with pytest.raises(ValueError, match="api.zip for arm64, Python 3.13: ") as refused:
+        check({name: content}, 1, "api", SHIPPED)
+    assert complaint in str(refused.value)
+
+
+def test_a_package_that_is_too_large_is_refused():
+    with pytest.raises(ValueError, match="more than 30000000"):
+        check({}, 30_000_001, "transform", SHIPPED)
+
+
+def test_libraries_that_fit_pass():
+    files = {
+        "a.abi3.so": library(ARM, rest=b"libb-0123abcd.so.1\0"),
+        "a.libs/libb-0123abcd.so.1": library(ARM, "GLIBC_2.34"),
+        "c.cpython-313-aarch64-linux-gnu.so": library(ARM),
+    }
+    check(files, 1, "api", SHIPPED)
+
+
+def test_a_zip_of_the_same_files_has_the_same_bytes_in_any_order():
+    files = {"b/two.py": b"2", "a.py": b"1", "c.so": b"3"}
+    assert zipped(files) == zipped(dict(reversed(files.items())))
+    with zipfile.ZipFile(io.BytesIO(zipped(files))) as archive:
+        assert archive.namelist() == ["a.py", "b/two.py", "c.so"]
+        assert {each.date_time for each in archive.infolist()} == {package.EPOCH}
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shipped")
+    build(folder, SHIPPED)
+    return folder
+
+
+def test_what_is_shipped_passes_its_checks_and_is_complete(shipped):
+    names = {path.name for path in shipped.iterdir()}
+    assert names == {"api.zip", "transform.zip", "edge.zip", "template.yaml", "edge.yaml", "replica.yaml"}
+    for kind in ("api", "transform"):
+        with zipfile.ZipFile(shipped / f"{kind}.zip") as archive:
+            files = {each: archive.read(each) for each in archive.namelist()}
+        check(files, (shipped / f"{kind}.zip").stat().st_size, kind, SHIPPED)
+        assert "darkroom/service.py" in files
+        assert not any(name.startswith(("darkroom/cli/", "darkroom/embedded/", "pip/")) for name in files)
+        services = {name.split("/")[2] for name in files if name.startswith("botocore/data/") and name.count("/") > 2}
+        assert services == package.AWS_SERVICES
+
+
+def test_what_decodes_nothing_has_no_decoders(shipped):
+    with zipfile.ZipFile(shipped / "api.zip") as archive:
+        names = archive.namelist()
+    assert not [name for name in names if name.startswith(("pyvips", "_libvips", "PIL", "pillow"))]
+    assert (shipped / "api.zip").stat().st_size < (shipped / "transform.zip").stat().st_size / 2
+
+
+def test_the_same_input_gives_the_same_bytes(shipped, tmp_path):
+    build(tmp_path, SHIPPED)
+    for path in shipped.iterdir():
+        assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.name
+
+
+def test_the_template_names_what_was_packaged(shipped, tmp_path):
+    plain = (shipped / "template.yaml").read_text()
+    assert "    Default: /default/small.jpg\n" in plain
+    assert 'const FORMATS = {"large":[["image/avif","avif"],["image/jpeg","jpg"]]' in plain
+    recipes = tmp_path / "recipes.toml"
+    recipes.write_text('[variants.tiny]\nwidth = 9\nheight = 9\nformats = ["webp"]\n')
+    text = package.rendering.template(
+        package.load_recipes(recipes), architecture="x86_64", own_recipes=True, runtime="python3.12"
+    )
+    assert "    Default: /default/tiny.webp\n" in text
+    assert 'const FORMATS = {"tiny":[["image/webp","webp"]]};' in text
+    assert "    Default: /var/task/recipes.toml\n" in text
+    assert "    Runtime: python3.12\n" in text
+    assert "    Default: x86_64\n" in text
+
+
+PROBE = """
+import sys
+sys.path[:] = [sys.argv[1], *(each for each in sys.path if "site-packages" not in each)]
+import botocore.session, obstore, pydantic
+import darkroom.service
+session = botocore.session.get_session()
+for service in ("cloudfront", "dynamodb", "s3", "sqs", "ssm"):
+    session.create_client(service, region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
+if sys.argv[2] == "transform":
+    from pathlib import Path
+    from darkroom.edge.defaults import packaged
+    from darkroom.transform import Order
+    from darkroom.transform.inline import InlineTransform
+    from darkroom.transform.recipes import DEFAULT_RECIPES
+    import io, pillow_heif
+    made = InlineTransform().render(io.BytesIO(packaged().body), Order(recipes=DEFAULT_RECIPES))
+    assert len(made.slots) == 6
+    assert pillow_heif.libheif_info()["decoders"]
+else:
+    import fastapi, fastapi_offline, python_multipart
+outside = {
+    name for name, module in sys.modules.items()
+    if "site-packages" in (getattr(module, "__file__", None) or "")
+}
+print(sorted(outside))
+"""
+
+
+@pytest.mark.parametrize("kind", ["api", "transform"])
+def test_a_package_is_enough_by_itself(kind, tmp_path_factory, tmp_path):
+    folder = tmp_path_factory.getbasetemp() / "here"
+    if not folder.exists():
+        build(folder, HERE)
+    with zipfile.ZipFile(folder / f"{kind}.zip") as archive:
+        archive.extractall(tmp_path)
+    ran = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", PROBE, tmp_path, kind], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout.replace("'", '"')) == []

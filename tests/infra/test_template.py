@@ -1,0 +1,321 @@
+"""What infra/ decides, asked of the templates as CloudFormation reads them."""
+
+import json
+import re
+import subprocess
+
+import pytest
+from contract import as_list, policies_of, problems, role_of, statements
+from stacks import EVERYTHING, INFRA, LEAST, TOOLS, of_type, resolved, translated
+
+from darkroom.edge.answers import Lifetimes
+from darkroom.http import cross_origin
+from darkroom.serverless.edge import origin_response
+from darkroom.settings import CloudSettings
+
+STACKS = pytest.mark.parametrize(
+    "parameters", [{}, EVERYTHING, LEAST, {"Originals": "keep"}], ids=["default", "everything", "least", "keeping"]
+)
+EDGE = {
+    "AssetsDomain": "images.example",
+    "HostedZoneId": "Z1",
+    "MissingImage": "lambda-edge",
+    "CodeBucket": "packages",
+    "Firewall": "on",
+}
+FUNCTIONS = {"ApiFunction", "TransformFunction", "SweepFunction", "PurgeFunction"}
+
+
+def distribution(parameters=None):
+    return resolved(parameters)["CloudFrontDistribution"]["Properties"]["DistributionConfig"]
+
+
+def of(logical_id, parameters=None):
+    return resolved(parameters)[logical_id]["Properties"]
+
+
+def lifecycle(bucket, parameters=None):
+    return {each["Id"]: each for each in of(bucket, parameters)["LifecycleConfiguration"]["Rules"]}
+
+
+def test_cfn_lint_has_nothing_to_say():
+    ran = subprocess.run(
+        [TOOLS / "cfn-lint", *sorted(INFRA.glob("*.yaml"))], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stdout) == (0, "")
+
+
+@STACKS
+def test_no_rule_of_the_contract_is_broken(parameters):
+    assert problems(resolved(parameters)) == []
+
+
+def test_nor_in_the_stacks_beside_it():
+    assert problems(resolved(EDGE, "edge.yaml")) == []
+    assert problems(resolved({"DistributionArn": "arn:aws:cloudfront::1:distribution/E"}, "replica.yaml")) == []
+
+
+def test_logical_ids_are_those_of_the_published_sketch():
+    kept = {
+        "FilesTable",
+        "ObjectCreatedTopic",
+        "ObjectCreatedTopicPolicy",
+        "UploadBucket",
+        "AssetsBucket",
+        "CloudFrontOriginAccessControl",
+        "CloudFrontDistribution",
+        "AssetsBucketPolicy",
+    }
+    assert kept <= resolved().keys()
+    assert {"EdgeLambda", "EdgeLambdaVersion"} <= resolved(EDGE, "edge.yaml").keys()
+
+
+def test_every_way_of_making_an_object_is_an_event_also_an_upload_in_parts():
+    (configured,) = of("UploadBucket")["NotificationConfiguration"]["TopicConfigurations"]
+    assert configured["Event"] == "s3:ObjectCreated:*"
+    assert configured["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "originals/"}]
+
+
+@pytest.mark.parametrize("bucket", ["UploadBucket", "AssetsBucket"])
+def test_buckets_answer_over_tls_only_are_encrypted_and_have_no_acls(bucket):
+    denied = [each for each in statements(of(f"{bucket}Policy")["PolicyDocument"]) if each["Effect"] == "Deny"]
+    assert [each["Condition"] for each in denied] == [{"Bool": {"aws:SecureTransport": "false"}}]
+    assert denied[0]["Action"] == "s3:*"
+    assert of(bucket)["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    assert "BucketEncryption" in of(bucket)
+
+
+def test_pages_of_the_allowed_origins_may_put_and_no_others():
+    assert "CorsConfiguration" not in of("UploadBucket")
+    (rule,) = of("UploadBucket", EVERYTHING)["CorsConfiguration"]["CorsRules"]
+    assert rule["AllowedMethods"] == ["PUT"]
+    assert rule["ExposedHeaders"] == ["ETag"]
+    assert rule["AllowedOrigins"] == EVERYTHING["AllowedOrigins"]
+
+
+def test_the_api_says_the_same_of_other_origins_as_on_one_machine():
+    assert "CorsConfiguration" not in of("Api")
+    rule = of("Api", EVERYTHING)["CorsConfiguration"]
+    assert ", ".join(rule["AllowMethods"]).encode() == cross_origin.METHODS
+    assert ", ".join(rule["AllowHeaders"]).encode() == cross_origin.REQUEST_HEADERS
+    assert ", ".join(rule["ExposeHeaders"]).encode() == cross_origin.ANSWER_HEADERS
+    assert str(rule["MaxAge"]).encode() == cross_origin.PREFLIGHT_SECONDS
+
+
+def test_what_uploads_leave_behind_goes_but_never_a_kept_original():
+    rules = lifecycle("UploadBucket")
+    assert rules["aborted-multipart-uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
+    forgotten = rules["forgotten-uploads"]
+    assert forgotten["Status"] == "Enabled"
+    assert forgotten["ExpirationInDays"] > 2 * CloudSettings.model_fields["failed_days"].default
+    assert lifecycle("UploadBucket", {"Originals": "keep"})["forgotten-uploads"]["Status"] == "Disabled"
+    assert all(each.get("Prefix") != "archive/" or "ExpirationInDays" not in each for each in rules.values())
+
+
+def test_the_upload_bucket_has_no_versions_and_the_other_one_only_where_it_is_replicated():
+    assert "VersioningConfiguration" not in of("UploadBucket", EVERYTHING)
+    assert "VersioningConfiguration" not in of("AssetsBucket")
+    assert of("AssetsBucket", EVERYTHING)["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert lifecycle("AssetsBucket", EVERYTHING)["deleted-versions"]["NoncurrentVersionExpiration"]
+
+
+@pytest.mark.parametrize(
+    ("storage_class", "days"), [("INTELLIGENT_TIERING", 0), ("GLACIER_IR", 0), ("STANDARD_IA", 30), ("STANDARD", None)]
+)
+def test_the_storage_class_is_chosen_by_a_parameter(storage_class, days):
+    rule = lifecycle("AssetsBucket", {"StorageClass": storage_class}).get("storage-class")
+    if days is None:
+        assert rule is None
+    else:
+        assert rule["Transitions"] == [{"StorageClass": storage_class, "TransitionInDays": days}]
+
+
+@pytest.mark.parametrize("table", ["FilesTable", "KeysTable"])
+def test_tables_are_on_demand_with_point_in_time_recovery_and_expiry(table):
+    properties = of(table)
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+    keys = [(each["AttributeName"], each["KeyType"]) for each in properties["KeySchema"]]
+    assert keys == [("pk", "HASH"), ("sk", "RANGE")]
+
+
+@STACKS
+def test_events_are_tried_as_often_as_the_service_says_then_wait_for_a_person(parameters):
+    resources = resolved(parameters)
+    policy = resources["TransformQueue"]["Properties"]["RedrivePolicy"]
+    variables = resources["TransformFunction"]["Properties"]["Environment"]["Variables"]
+    assert policy["maxReceiveCount"] == int(variables["DARKROOM_ATTEMPTS"]) + 1
+    assert policy["deadLetterTargetArn"] == {"Fn::GetAtt": ["TransformDeadLetters", "Arn"]}
+    assert variables["DARKROOM_FAILED_QUEUE_URL"] == {"Ref": "TransformDeadLetters"}
+    fortnight = 14 * 24 * 3600
+    assert resources["TransformDeadLetters"]["Properties"]["MessageRetentionPeriod"] == fortnight
+
+
+def test_every_function_runs_on_arm64_with_the_python_it_is_packaged_for():
+    functions = of_type(resolved(), "AWS::Lambda::Function")
+    assert functions.keys() == FUNCTIONS
+    assert {each["Runtime"] for each in functions.values()} == {"python3.13"}
+    assert {tuple(each["Architectures"]) for each in functions.values()} == {("arm64",)}
+
+
+@STACKS
+def test_functions_are_told_what_the_settings_know_and_nothing_else(parameters):
+    known = {f"DARKROOM_{name.upper()}" for name in CloudSettings.model_fields}
+    for name, function in of_type(resolved(parameters), "AWS::Lambda::Function").items():
+        assert function["Environment"]["Variables"].keys() <= known, name
+
+
+def test_what_decodes_strangers_files_has_no_way_to_keys_or_secrets():
+    resources = resolved()
+    for name in FUNCTIONS - {"ApiFunction"}:
+        function = resources[name]["Properties"]
+        told = json.dumps([function["Environment"], policies_of(resources, role_of(function))])
+        assert "KeysTable" not in told, name
+        assert "ssm:" not in told, name
+
+
+def test_no_function_may_list_tables_or_scan_but_the_sweep():
+    resources = resolved()
+    scanning = {
+        name
+        for name in FUNCTIONS
+        for document in policies_of(resources, role_of(resources[name]["Properties"])).values()
+        for statement in statements(document)
+        if "dynamodb:Scan" in as_list(statement["Action"])
+    }
+    assert scanning <= {"SweepFunction"}
+
+
+@STACKS
+def test_one_distribution_delivers_what_lies_under_i_and_default_over_http_3(parameters):
+    config = distribution(parameters)
+    assert config["HttpVersion"] == "http2and3"
+    behaviours = {each["PathPattern"]: each for each in config["CacheBehaviors"]}
+    assert list(behaviours) == ["/i/*.*", "/i/*", "/default/*"]
+    for each in [*behaviours.values(), config["DefaultCacheBehavior"]]:
+        assert each["ViewerProtocolPolicy"] == "redirect-to-https"
+        assert each["AllowedMethods"] == ["GET", "HEAD"]
+    viewer = [{"EventType": "viewer-request", "FunctionARN": {"Fn::GetAtt": ["ViewerFunction", "FunctionARN"]}}]
+    for each in (behaviours["/i/*.*"], behaviours["/i/*"], config["DefaultCacheBehavior"]):
+        assert each["FunctionAssociations"] == viewer
+    assert {each["DomainName"].get("Fn::GetAtt", ["replica"])[0] for each in config["Origins"]} <= {
+        "AssetsBucket",
+        "replica",
+    }
+
+
+def test_only_our_distribution_reads_the_assets_and_only_what_is_public():
+    allowed = [each for each in statements(of("AssetsBucketPolicy")["PolicyDocument"]) if each["Effect"] == "Allow"]
+    (statement,) = allowed
+    assert statement["Principal"] == {"Service": "cloudfront.amazonaws.com"}
+    assert statement["Action"] == "s3:GetObject"
+    assert [each["Fn::Sub"] for each in statement["Resource"]] == ["${AssetsBucket.Arn}/i/*", "${AssetsBucket.Arn}/default/*"]
+    assert "${CloudFrontDistribution}" in statement["Condition"]["StringEquals"]["aws:SourceArn"]["Fn::Sub"]
+    assert of("CloudFrontOriginAccessControl")["OriginAccessControlConfig"]["SigningBehavior"] == "always"
+
+
+def test_the_edge_keeps_pictures_by_their_path_alone():
+    forwarded = of("PicturesCachePolicy")["CachePolicyConfig"]["ParametersInCacheKeyAndForwardedToOrigin"]
+    assert forwarded["QueryStringsConfig"] == {"QueryStringBehavior": "none"}
+    assert forwarded["HeadersConfig"] == {"HeaderBehavior": "none"}
+    assert forwarded["CookiesConfig"] == {"CookieBehavior": "none"}
+    assert of("PicturesCachePolicy")["CachePolicyConfig"]["MaxTTL"] == Lifetimes().edge
+
+
+def headers_of(policy):
+    config = of(policy)["ResponseHeadersPolicyConfig"]
+    assert config["SecurityHeadersConfig"] == {"ContentTypeOptions": {"Override": True}}
+    return {each["Header"]: each["Value"] for each in config["CustomHeadersConfig"]["Items"]}
+
+
+def test_answers_have_the_headers_of_the_contract():
+    everybody = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+    assert headers_of("PicturesHeadersPolicy") == everybody
+    assert headers_of("NegotiatedHeadersPolicy") == everybody | {"Vary": "Accept"}
+    missing = {"Cache-Control": f"public, max-age={Lifetimes().miss}", "X-Default-Image": "missing"}
+    assert headers_of("DefaultImageHeadersPolicy") == everybody | missing
+    used = {each["PathPattern"]: each["ResponseHeadersPolicyId"]["Ref"] for each in distribution()["CacheBehaviors"]}
+    assert used == {
+        "/i/*.*": "PicturesHeadersPolicy",
+        "/i/*": "NegotiatedHeadersPolicy",
+        "/default/*": "DefaultImageHeadersPolicy",
+    }
+
+
+def test_what_is_missing_is_answered_by_an_error_page_and_a_bucket_in_trouble_is_not():
+    pages = {each["ErrorCode"]: each for each in distribution()["CustomErrorResponses"]}
+    assert pages.keys() == {403, 404}
+    for each in pages.values():
+        assert each["ResponseCode"] == 404
+        assert each["ResponsePagePath"].startswith("/default/")
+        assert each["ErrorCachingMinTTL"] == Lifetimes().miss == origin_response.MISS_SECONDS
+    assert all("LambdaFunctionAssociations" not in each for each in distribution()["CacheBehaviors"])
+
+
+def test_or_by_lambda_at_the_edge():
+    config = distribution(EVERYTHING)
+    assert "CustomErrorResponses" not in config
+    for each in config["CacheBehaviors"][:2]:
+        (function,) = each["LambdaFunctionAssociations"]
+        assert function["EventType"] == "origin-response"
+        assert function["LambdaFunctionARN"] == EVERYTHING["EdgeFunctionVersionArn"]
+
+
+def test_the_replica_answers_while_the_bucket_does_not_and_only_then():
+    assert "OriginGroups" not in distribution()
+    config = distribution(EVERYTHING)
+    (group,) = config["OriginGroups"]["Items"]
+    assert group["FailoverCriteria"]["StatusCodes"]["Items"] == [500, 502, 503, 504]
+    assert [each["OriginId"] for each in group["Members"]["Items"]] == ["assets", "replica"]
+    assert all(each["TargetOriginId"] == group["Id"] for each in config["CacheBehaviors"])
+    (rule,) = of("AssetsBucket", EVERYTHING)["ReplicationConfiguration"]["Rules"]
+    assert rule["DeleteMarkerReplication"] == {"Status": "Enabled"}
+
+
+def test_purges_lapse_without_a_queue():
+    resources = resolved(LEAST)
+    assert not {name for name in resources if "Purge" in name}
+    assert resources["ApiFunction"]["Properties"]["Environment"]["Variables"]["DARKROOM_PURGE_QUEUE_URL"] == ""
+    assert "SendPurges" not in policies_of(resources, "ApiRole")
+
+
+@STACKS
+def test_somebody_is_told_of_everything_that_goes_wrong(parameters):
+    resources = resolved(parameters)
+    watched = {
+        (each["MetricName"], value)
+        for each in of_type(resources, "AWS::CloudWatch::Alarm").values()
+        for dimension in each["Dimensions"]
+        for value in re.findall(r'"(\w+(?:Function|Queue|Letters)|Api)"', json.dumps(dimension["Value"]))
+    }
+    assert ("ApproximateNumberOfMessagesVisible", "TransformDeadLetters") in watched
+    assert ("ApproximateAgeOfOldestMessage", "TransformQueue") in watched
+    assert {("Throttles", "ApiFunction"), ("Throttles", "TransformFunction"), ("5xx", "Api")} <= watched
+    assert {name for metric, name in watched if metric == "Errors"} == FUNCTIONS & resources.keys()
+    if "PurgeQueue" in resources:
+        assert ("ApproximateNumberOfMessagesVisible", "PurgeDeadLetters") in watched
+    assert of("Dashboard", parameters)
+
+
+@pytest.mark.parametrize(("stage", "days"), [("dev", 7), ("prod", 90)])
+def test_logs_are_kept_as_long_as_the_stage_says(stage, days):
+    assert translated()["Mappings"]["Stages"][stage] == {"LogDays": days}
+    groups = of_type(resolved({"Stage": stage}), "AWS::Logs::LogGroup")
+    assert len(groups) == len(FUNCTIONS)
+    for each in groups.values():
+        assert each["RetentionInDays"] == {"Fn::FindInMap": ["Stages", stage, "LogDays"]}
+
+
+def test_the_sweep_is_started_by_a_schedule():
+    (rule,) = of_type(resolved(), "AWS::Events::Rule").values()
+    assert rule["Targets"][0]["Arn"] == {"Fn::GetAtt": ["SweepFunction", "Arn"]}
+    assert rule["ScheduleExpression"].startswith("rate(")
+
+
+def test_options_that_need_something_say_so_before_anything_is_made():
+    assert translated()["Rules"].keys() == {
+        "LambdaEdgeNeedsItsFunction",
+        "DomainNeedsItsCertificate",
+        "ReplicaNeedsItsBucket",
+    }

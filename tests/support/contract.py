@@ -1,0 +1,314 @@
+"""What AWS refuses or does in silence, and neither cfn-lint nor an emulator tells: rules over a resolved template.
+
+Each rule yields a sentence for each fault. ``problems`` asks all of them; ``tests/infra/test_seeded_faults.py`` shows
+that each finds what it is for.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+
+from stacks import of_type
+
+RUNTIMES = {"python3.12", "python3.13"}
+"""Runtimes of Lambda on Amazon Linux 2023, which the packages are checked against, with years to live."""
+
+QUEUES = "AWS::SQS::Queue"
+SQS_NEEDS = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+"""What Lambda needs of a function's role to read a queue for it."""
+
+LOCKED = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+READ_METHODS = {"GET", "HEAD", "OPTIONS"}
+EDGE_FUNCTION = re.compile(r"arn:aws[a-z-]*:lambda:us-east-1:\d{12}:function:[A-Za-z0-9_-]+:\d+")
+
+Resources = dict[str, dict]
+
+
+def problems(resources: Resources) -> list[str]:
+    """Return everything that is wrong with the resources of a stack."""
+    return [fault for rule in RULES for fault in rule(resources)]
+
+
+def statements(document: dict) -> list[dict]:
+    """Return the statements of a policy, also if there is only one."""
+    found = document["Statement"]
+    return found if isinstance(found, list) else [found]
+
+
+def as_list(value: object) -> list:
+    """Return a value that may be one or several as several."""
+    return value if isinstance(value, list) else [value]
+
+
+def policies_of(resources: Resources, role: str) -> dict[str, dict]:
+    """Return the documents of a role's inline policies by their names, those that stand apart too."""
+    found = {each["PolicyName"]: each["PolicyDocument"] for each in resources[role]["Properties"].get("Policies", [])}
+    for properties in of_type(resources, "AWS::IAM::RolePolicy").values():
+        if properties["RoleName"] == {"Ref": role}:
+            found[properties["PolicyName"]] = properties["PolicyDocument"]
+    return found
+
+
+def role_of(function: dict) -> str:
+    """Return the logical id of a function's role."""
+    return function["Role"]["Fn::GetAtt"][0]
+
+
+def target(value: object) -> str | None:
+    """Return which resource of the stack a ``Ref`` or ``Fn::GetAtt`` means."""
+    if isinstance(value, dict):
+        return value.get("Ref") or (value.get("Fn::GetAtt") or [None])[0]
+    return None
+
+
+def buckets_are_locked(resources: Resources) -> Iterator[str]:
+    for name, bucket in of_type(resources, "AWS::S3::Bucket").items():
+        block = bucket.get("PublicAccessBlockConfiguration", {})
+        yield from (f"{name} lacks {each}" for each in LOCKED if block.get(each) is not True)
+
+
+def topics_take_what_is_published(resources: Resources) -> Iterator[str]:
+    for name, bucket in of_type(resources, "AWS::S3::Bucket").items():
+        for each in bucket.get("NotificationConfiguration", {}).get("TopicConfigurations", []):
+            topic = target(each["Topic"])
+            allowing = [
+                key
+                for key, policy in of_type(resources, "AWS::SNS::TopicPolicy").items()
+                if topic in map(target, policy["Topics"]) and _allows(policy, "s3.amazonaws.com", "sns:Publish")
+            ]
+            if not allowing:
+                yield f"{topic} lets no bucket publish, so {name} cannot be made"
+            elif not set(allowing) & set(as_list(resources[name].get("DependsOn", []))):
+                yield f"{name} does not wait for {allowing[0]}, and S3 tries the topic at once"
+
+
+def queues_take_what_is_sent(resources: Resources) -> Iterator[str]:
+    for name, subscription in of_type(resources, "AWS::SNS::Subscription").items():
+        if subscription["Protocol"] != "sqs":
+            continue
+        queue, topic = target(subscription["Endpoint"]), subscription["TopicArn"]
+        allowing = {
+            key: condition
+            for key, policy in of_type(resources, "AWS::SQS::QueuePolicy").items()
+            if queue in map(target, policy["Queues"])
+            for condition in _allows(policy, "sns.amazonaws.com", "sqs:SendMessage")
+        }
+        if not allowing:
+            yield f"{queue} takes nothing from {name}"
+        elif not any(topic in condition.get("ArnEquals", {}).values() for condition in allowing.values()):
+            yield f"{queue} takes messages from any topic"
+        elif not allowing.keys() & set(as_list(resources[name].get("DependsOn", []))):
+            yield f"{name} may send before {queue} takes it"
+
+
+def topics_have_readers(resources: Resources) -> Iterator[str]:
+    subscribed = {target(each["TopicArn"]) for each in of_type(resources, "AWS::SNS::Subscription").values()}
+    for name, topic in of_type(resources, "AWS::SNS::Topic").items():
+        if name not in subscribed and not topic.get("Subscription"):
+            yield f"nobody listens to {name}"
+
+
+def event_sources_can_work(resources: Resources) -> Iterator[str]:
+    functions = of_type(resources, "AWS::Lambda::Function")
+    for name, mapping in of_type(resources, "AWS::Lambda::EventSourceMapping").items():
+        queue, function = target(mapping["EventSourceArn"]), functions[target(mapping["FunctionName"])]
+        properties = resources[queue]["Properties"]
+        if properties["VisibilityTimeout"] < 6 * function["Timeout"]:
+            yield f"{queue} shows a message again within 6 timeouts of its function"
+        allowed = set()
+        for document in policies_of(resources, role_of(function)).values():
+            for statement in statements(document):
+                if target(statement["Resource"]) == queue:
+                    allowed |= set(as_list(statement["Action"]))
+        if not allowed >= SQS_NEEDS:
+            yield f"{role_of(function)} may not {sorted(SQS_NEEDS - allowed)} on {queue}"
+        if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+            yield f"{name} repeats whole batches"
+        if "RedrivePolicy" not in properties:
+            yield f"{queue} tries for ever"
+
+
+def functions_can_run(resources: Resources) -> Iterator[str]:
+    roles = []
+    for name, function in of_type(resources, "AWS::Lambda::Function").items():
+        if function["Runtime"] not in RUNTIMES:
+            yield f"{name} has the runtime {function['Runtime']}"
+        roles.append(role_of(function))
+        if "LogGroup" not in function.get("LoggingConfig", {}) and not name.startswith("Edge"):
+            yield f"{name} logs where nothing is ever removed"
+    yield from (f"{role} serves several functions" for role in set(roles) if roles.count(role) > 1)
+
+
+def routes_lead_to_functions(resources: Resources) -> Iterator[str]:
+    integrations = of_type(resources, "AWS::ApiGatewayV2::Integration")
+    functions = of_type(resources, "AWS::Lambda::Function")
+    permitted = {
+        target(each["FunctionName"])
+        for each in of_type(resources, "AWS::Lambda::Permission").values()
+        if each["Principal"] == "apigateway.amazonaws.com" and "SourceArn" in each
+    }
+    for name, route in of_type(resources, "AWS::ApiGatewayV2::Route").items():
+        integration = re.fullmatch(r"integrations/\$\{(\w+)\}", route.get("Target", {}).get("Fn::Sub", ""))
+        if integration is None or integration[1] not in integrations:
+            yield f"{name} leads nowhere"
+            continue
+        function = target(integrations[integration[1]]["IntegrationUri"])
+        if function not in functions:
+            yield f"{integration[1]} leads to no function"
+        elif function not in permitted:
+            yield f"API Gateway may not invoke {function}"
+    stages = of_type(resources, "AWS::ApiGatewayV2::Stage")
+    for name, stage in stages.items():
+        settings = stage.get("DefaultRouteSettings", {})
+        if not {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= settings.keys():
+            yield f"{name} lets any number of requests through"
+
+
+def permissions_are_named(resources: Resources) -> Iterator[str]:
+    for role in of_type(resources, "AWS::IAM::Role"):
+        properties = resources[role]["Properties"]
+        if properties.get("ManagedPolicyArns"):
+            yield f"{role} has policies that are somebody else's"
+        for policy, document in policies_of(resources, role).items():
+            for statement in statements(document):
+                if statement["Effect"] != "Allow":
+                    yield f"{role} {policy} denies; what is not allowed is denied anyway"
+                for action in as_list(statement["Action"]):
+                    if "*" in action:
+                        yield f"{role} {policy} allows {action}"
+                for resource in as_list(statement["Resource"]):
+                    if not _is_narrow(resource):
+                        yield f"{role} {policy} is about {json.dumps(resource)}"
+
+
+def _is_narrow(resource: object) -> bool:
+    """Tell whether a resource of a policy is one resource of this stack, or what lies under one of its prefixes.
+
+    A ``*`` may only be all of the last part of a path in a bucket that is named, or be what Lambda@Edge cannot know.
+    """
+    if isinstance(resource, dict) and ("Fn::GetAtt" in resource or "Ref" in resource):
+        return True
+    text = resource["Fn::Sub"] if isinstance(resource, dict) else str(resource)
+    if "log-group:/aws/lambda/us-east-1." in text:
+        return True
+    named, star, rest = text.partition("*")
+    return "${" in named and rest == "" and (not star or named.endswith("/"))
+
+
+def distributions_are_whole(resources: Resources) -> Iterator[str]:  # noqa: C901, PLR0912 # a list of rules
+    for name, distribution in of_type(resources, "AWS::CloudFront::Distribution").items():
+        config = distribution["DistributionConfig"]
+        origins = {each["Id"]: each for each in config["Origins"]}
+        groups = {each["Id"]: each for each in config.get("OriginGroups", {}).get("Items", [])}
+        for group in groups.values():
+            for member in group["Members"]["Items"]:
+                if member["OriginId"] not in origins:
+                    yield f"{name}: the group {group['Id']} has an unknown member"
+        for each in origins.values():
+            if each.get("OriginAccessControlId") and each.get("S3OriginConfig") != {"OriginAccessIdentity": ""}:
+                yield f"{name}: the origin {each['Id']} is signed for and is no S3 origin"
+        behaviours = [config["DefaultCacheBehavior"], *config.get("CacheBehaviors", [])]
+        for each in behaviours:
+            where = f"{name} {each.get('PathPattern', 'default')}"
+            if each["TargetOriginId"] not in origins.keys() | groups.keys():
+                yield f"{where}: unknown origin {each['TargetOriginId']}"
+            if each["TargetOriginId"] in groups and not set(each["AllowedMethods"]) <= READ_METHODS:
+                yield f"{where}: a group of origins takes no writes"
+            if "ForwardedValues" in each or "CachePolicyId" not in each:
+                yield f"{where}: no cache policy"
+            for function in each.get("LambdaFunctionAssociations", []):
+                if not EDGE_FUNCTION.fullmatch(str(function["LambdaFunctionARN"])):
+                    yield f"{where}: {function['LambdaFunctionARN']} is no numbered version in us-east-1"
+        if config.get("Aliases") and "AcmCertificateArn" not in config.get("ViewerCertificate", {}):
+            yield f"{name} has a name and no certificate"
+        for each in config.get("CustomErrorResponses", []):
+            if ("ResponsePagePath" in each) != ("ResponseCode" in each):
+                yield f"{name}: an error page without a code"
+            if "ResponsePagePath" in each and not _serves(behaviours, each["ResponsePagePath"]):
+                yield f"{name}: {each['ResponsePagePath']} is under no behaviour of its own"
+    for name, policy in of_type(resources, "AWS::CloudFront::CachePolicy").items():
+        config = policy["CachePolicyConfig"]
+        if not config["MinTTL"] <= config["DefaultTTL"] <= config["MaxTTL"]:
+            yield f"{name}: lifetimes are not in order"
+
+
+def _serves(behaviours: list[dict], path: str) -> bool:
+    patterns = [each["PathPattern"] for each in behaviours if "PathPattern" in each]
+    return any(pattern.endswith("*") and path.startswith(pattern.rstrip("*")) for pattern in patterns)
+
+
+def global_names_do_not_collide(resources: Resources) -> Iterator[str]:
+    """Say which names a second stack, in this region or another one, could not have."""
+    kinds = {
+        "AWS::CloudFront::OriginAccessControl": ("OriginAccessControlConfig", "Name"),
+        "AWS::CloudFront::CachePolicy": ("CachePolicyConfig", "Name"),
+        "AWS::CloudFront::ResponseHeadersPolicy": ("ResponseHeadersPolicyConfig", "Name"),
+        "AWS::CloudFront::Function": ("Name",),
+    }
+    for kind, path in kinds.items():
+        taken = set()
+        for name, properties in of_type(resources, kind).items():
+            value = properties
+            for part in path:
+                value = value[part]
+            text = value.get("Fn::Sub", "") if isinstance(value, dict) else str(value)
+            if "${AWS::StackName}" not in text or "${AWS::Region}" not in text:
+                yield f"{name} is called {text} in every stack"
+            if text in taken:
+                yield f"{name} has another one's name"
+            taken.add(text)
+    physical = {
+        "AWS::S3::Bucket": "BucketName",
+        "AWS::DynamoDB::Table": "TableName",
+        QUEUES: "QueueName",
+        "AWS::SNS::Topic": "TopicName",
+        "AWS::Lambda::Function": "FunctionName",
+        "AWS::IAM::Role": "RoleName",
+        "AWS::Logs::LogGroup": "LogGroupName",
+        "AWS::CloudWatch::Alarm": "AlarmName",
+        "AWS::CloudWatch::Dashboard": "DashboardName",
+    }
+    for kind, prop in physical.items():
+        yield from (f"{name} has a fixed name" for name, each in of_type(resources, kind).items() if prop in each)
+
+
+def what_is_kept_is_kept_when_replaced(resources: Resources) -> Iterator[str]:
+    for name, resource in resources.items():
+        if resource["Type"] in {"AWS::S3::Bucket", "AWS::DynamoDB::Table"}:
+            if resource.get("DeletionPolicy") != "Retain" or resource.get("UpdateReplacePolicy") != "Retain":
+                yield f"{name} goes with the stack, pictures and all"
+
+
+def no_secret_is_in_it(resources: Resources) -> Iterator[str]:
+    for name, function in of_type(resources, "AWS::Lambda::Function").items():
+        for variable in function.get("Environment", {}).get("Variables", {}):
+            if re.search(r"SECRET(?!S_PREFIX)|PASSWORD|TOKEN|KEY(?!S_TABLE)", variable):
+                yield f"{name} is given a secret in {variable}"
+
+
+def _allows(policy: dict, service: str, action: str) -> list[dict]:
+    """Return the conditions under which a resource's policy lets a service do something."""
+    return [
+        each.get("Condition", {})
+        for each in statements(policy["PolicyDocument"])
+        if each["Effect"] == "Allow"
+        and each["Principal"] == {"Service": service}
+        and action in as_list(each["Action"])
+        and each.get("Condition")
+    ]
+
+
+RULES = (
+    buckets_are_locked,
+    topics_take_what_is_published,
+    queues_take_what_is_sent,
+    topics_have_readers,
+    event_sources_can_work,
+    functions_can_run,
+    routes_lead_to_functions,
+    permissions_are_named,
+    distributions_are_whole,
+    global_names_do_not_collide,
+    what_is_kept_is_kept_when_replaced,
+    no_secret_is_in_it,
+)
