@@ -26,12 +26,11 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import rendering
-
 from darkroom.bucket.objects import ObjectBucket
 from darkroom.edge.defaults import shelve_defaults
 from darkroom.names import default_key
-from darkroom.transform.recipes import Recipe, load_recipes
 from darkroom.transform.inline import InlineTransform
+from darkroom.transform.recipes import Recipe, load_recipes
 
 ROOT = Path(__file__).parent.parent
 UV = ROOT / ".venv-infra" / "bin" / "uv"
@@ -66,7 +65,7 @@ LEFT_OUT = re.compile(
     r"|^PIL/(_avif|_webp|_imagingft|_imagingcms|_imagingmath|_imagingmorph|_imagingtk)\."
     r"|^bin/|^\.lock$|^boto3/(data/(?!dynamodb|s3|sqs|cloudformation)|examples)"
 )
-"""What is installed and never run. Of Pillow, pillow-heif takes pixels only: no fonts, colour profiles, other formats."""
+"""What is installed and never run. Of Pillow, pillow-heif takes pixels only: no fonts, profiles, other formats."""
 
 BUNDLED = re.compile(rb"lib[a-zA-Z0-9_+.-]+-[0-9a-f]{8}\.so[.0-9]*")
 """The name of a shared library in a wheel's own folder of them, as those say it that need it."""
@@ -91,18 +90,26 @@ class Target:
 def main() -> None:
     """Build everything, and tell what it is and how large."""
     parser = argparse.ArgumentParser(description="Build what is deployed on AWS.")
-    parser.add_argument("--recipes", type=Path, metavar="FILE", help="recipe file (docs/recipes.md); none: the defaults")
+    parser.add_argument(
+        "--recipes", type=Path, metavar="FILE", help="recipe file (docs/recipes.md); none: the defaults"
+    )
     parser.add_argument("--default-image", type=Path, metavar="FILE", help="picture shown where there is none")
     parser.add_argument("--arch", choices=sorted(PLATFORMS), default="arm64", help="machine of the functions")
     parser.add_argument("--python", default=RUNTIME, metavar="VERSION", help="Python of the functions")
     parser.add_argument("--out", type=Path, default=ROOT / "dist" / "aws", metavar="DIR", help="where to write")
     given = parser.parse_args()
     for path in package(given.out, Target(given.arch, given.python), given.recipes, given.default_image):
-        print(f"{path.stat().st_size / 1e6:8.2f} MB  {path}")
+        print(f"{path.stat().st_size / 1e3:10,.0f} kB  {path}")
 
 
-def package(out: Path, target: Target, recipe_file: Path | None = None, picture: Path | None = None) -> list[Path]:
-    """Write zips and templates into ``out``, which is emptied of older ones; return their paths."""
+def package(
+    out: Path,
+    target: Target,
+    recipe_file: Path | None = None,
+    picture: Path | None = None,
+    kinds: tuple[str, ...] = ("api", "transform"),
+) -> list[Path]:
+    """Write zips and templates into ``out``, over older ones; return their paths."""
     recipes = load_recipes(recipe_file)
     extra = {}
     if recipe_file is not None:
@@ -111,7 +118,7 @@ def package(out: Path, target: Target, recipe_file: Path | None = None, picture:
         extra["default-image"] = picture.read_bytes()
     out.mkdir(parents=True, exist_ok=True)
     made = []
-    for kind in ("api", "transform"):
+    for kind in kinds:
         files = _contents(kind, target) | extra
         body = zipped(files)
         check(files, len(body), kind, target)
@@ -121,12 +128,12 @@ def package(out: Path, target: Target, recipe_file: Path | None = None, picture:
         recipes,
         architecture=target.architecture,
         own_recipes=recipe_file is not None,
+        own_default=picture is not None,
         runtime=f"python{target.python}",
     )
     made.append(_write(out / "template.yaml", text.encode()))
-    for name in ("edge.yaml", "replica.yaml"):
-        made.append(_write(out / name, (rendering.FOLDER / name).read_bytes()))
-    return made
+    beside = ("edge.yaml", "replica.yaml")
+    return made + [_write(out / name, (rendering.FOLDER / name).read_bytes()) for name in beside]
 
 
 def edge_contents(recipes: tuple[Recipe, ...], picture: Path | None) -> dict[str, bytes]:
@@ -221,7 +228,7 @@ def _install(kind: str, target: Target, folder: Path) -> None:
     locked = (ROOT / "requirements" / f"lambda-{kind}.txt").read_text()
     locked, pyvips = _without("pyvips", locked)
     (folder / ".list").write_text(locked)
-    command = [UV, "pip", "install", "--quiet", "--target", folder, "--python", sys.executable]
+    command: list[str | Path] = [UV, "pip", "install", "--quiet", "--target", folder, "--python", sys.executable]
     command += ["--python-platform", PLATFORMS[target.architecture], "--python-version", target.python]
     command += ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--link-mode", "copy"]
     subprocess.run([*command, "-r", folder / ".list"], check=True, env=os.environ | {"UV_PYTHON_DOWNLOADS": "never"})
@@ -239,7 +246,7 @@ def _copy_pyvips(version: str, folder: Path) -> None:
     for path in installed.files or ():
         if path.suffix == ".py" and path.parts[0] == "pyvips":
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(installed.locate_file(path), folder / path)  # type: ignore[arg-type] # a path where files lie
+            shutil.copy(str(installed.locate_file(path)), folder / path)
 
 
 def _without(name: str, locked: str) -> tuple[str, str | None]:

@@ -22,6 +22,8 @@ VIEWER_FUNCTION_MAX = 10_240
 
 RECIPES_AT = "/var/task/recipes.toml"
 """Where a packaged recipe file lies when a function runs."""
+DEFAULT_IMAGE_AT = "/var/task/default-image"
+"""Likewise the picture that is shown where there is none."""
 
 
 def viewer_function(recipes: Sequence[Recipe]) -> str:
@@ -38,14 +40,17 @@ def default_image(recipes: Sequence[Recipe]) -> tuple[str, str]:
     return smallest.name, smallest.formats[-1].extension
 
 
-def template(recipes: Sequence[Recipe], *, architecture: str, own_recipes: bool, runtime: str) -> str:
-    """Return template.yaml as it is deployed; ``own_recipes`` when a recipe file lies in the packages."""
+def template(
+    recipes: Sequence[Recipe], *, architecture: str, own_recipes: bool, own_default: bool, runtime: str
+) -> str:
+    """Return template.yaml as it is deployed; ``own_…`` when such a file of the operator lies in the packages."""
     text = (FOLDER / "template.yaml").read_text()
     code = "".join(f"        {line}".rstrip() + "\n" for line in viewer_function(recipes).splitlines())
     text = _once("      FunctionCode: viewer_request.js\n", f"      FunctionCode: |\n{code}", text)
     text = _once("    Runtime: python3.13\n", f"    Runtime: {runtime}\n", text)
     text = _default("Architecture", architecture, text)
     text = _default("DefaultImagePath", f"/{default_key(*default_image(recipes))}", text)
+    text = _default("DefaultImage", DEFAULT_IMAGE_AT if own_default else '""', text)
     return _default("Recipes", RECIPES_AT if own_recipes else '""', text)
 
 

@@ -5,9 +5,9 @@ import json
 import runpy
 import zipfile
 
-import package
 import pytest
 
+import package
 from darkroom.serverless.edge.origin_response import LARGEST_BODY
 from darkroom.transform.recipes import DEFAULT_RECIPES
 from darkroom.transform.sniff import sniff
@@ -24,7 +24,10 @@ def handlers(tmp_path_factory):
 
 
 def event(status):
-    headers = {"content-type": [{"key": "Content-Type", "value": "application/xml"}], "etag": [{"key": "ETag", "value": "x"}]}
+    headers = {
+        "content-type": [{"key": "Content-Type", "value": "application/xml"}],
+        "etag": [{"key": "ETag", "value": "x"}],
+    }
     response = {"status": status, "statusDescription": "said by S3", "headers": headers}
     request = {"method": "GET", "uri": "/i/01k3v9m0c4qdhsyx7g6e8rb2tz/medium.avif", "querystring": "", "headers": {}}
     config = {"distributionId": "E", "eventType": "origin-response", "requestId": "r"}

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import zipfile
 
-import package
 import pytest
-from package import Target, check, package as build, zipped
+
+import package
+from package import Target, check, zipped
+from package import package as build
 
 SHIPPED = Target("arm64", package.RUNTIME)
 HERE = Target("x86_64", f"{sys.version_info.major}.{sys.version_info.minor}")
@@ -33,7 +35,7 @@ ARM = package.ELF_MACHINES["arm64"]
     ],
 )
 def test_a_library_that_would_not_load_is_refused(name, content, complaint):
-    with pytest.raises(ValueError, match="api.zip for arm64, Python 3.13: ") as refused:
+    with pytest.raises(ValueError, match=r"^api\.zip for arm64, Python 3\.13: ") as refused:
         check({name: content}, 1, "api", SHIPPED)
     assert complaint in str(refused.value)
 
@@ -88,9 +90,9 @@ def test_what_decodes_nothing_has_no_decoders(shipped):
 
 
 def test_the_same_input_gives_the_same_bytes(shipped, tmp_path):
-    build(tmp_path, SHIPPED)
-    for path in shipped.iterdir():
-        assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.name
+    # Of the zips one, for time: what makes them the same is the same for all.
+    for path in build(tmp_path, SHIPPED, kinds=("api",)):
+        assert path.read_bytes() == (shipped / path.name).read_bytes(), path.name
 
 
 def test_the_template_names_what_was_packaged(shipped, tmp_path):
@@ -100,11 +102,12 @@ def test_the_template_names_what_was_packaged(shipped, tmp_path):
     recipes = tmp_path / "recipes.toml"
     recipes.write_text('[variants.tiny]\nwidth = 9\nheight = 9\nformats = ["webp"]\n')
     text = package.rendering.template(
-        package.load_recipes(recipes), architecture="x86_64", own_recipes=True, runtime="python3.12"
+        package.load_recipes(recipes), architecture="x86_64", own_recipes=True, own_default=True, runtime="python3.12"
     )
     assert "    Default: /default/tiny.webp\n" in text
     assert 'const FORMATS = {"tiny":[["image/webp","webp"]]};' in text
     assert "    Default: /var/task/recipes.toml\n" in text
+    assert "    Default: /var/task/default-image\n" in text
     assert "    Runtime: python3.12\n" in text
     assert "    Default: x86_64\n" in text
 

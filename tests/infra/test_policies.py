@@ -5,8 +5,9 @@ import re
 import subprocess
 from pathlib import Path
 
-import contract
 import pytest
+
+import contract
 from contract import as_list, policies_of, statements
 from stacks import EVERYTHING, TOOLS, of_type, resolved
 

@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+
 from contract import problems
 from stacks import EVERYTHING, resolved
 

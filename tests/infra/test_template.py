@@ -3,15 +3,16 @@
 import json
 import re
 import subprocess
+import tomllib
 
 import pytest
-from contract import as_list, policies_of, problems, role_of, statements
-from stacks import EVERYTHING, INFRA, LEAST, TOOLS, of_type, resolved, translated
 
+from contract import as_list, policies_of, problems, role_of, statements
 from darkroom.edge.answers import Lifetimes
 from darkroom.http import cross_origin
 from darkroom.serverless.edge import origin_response
 from darkroom.settings import CloudSettings
+from stacks import EVERYTHING, INFRA, LEAST, TOOLS, of_type, resolved, translated
 
 STACKS = pytest.mark.parametrize(
     "parameters", [{}, EVERYTHING, LEAST, {"Originals": "keep"}], ids=["default", "everything", "least", "keeping"]
@@ -210,7 +211,10 @@ def test_only_our_distribution_reads_the_assets_and_only_what_is_public():
     (statement,) = allowed
     assert statement["Principal"] == {"Service": "cloudfront.amazonaws.com"}
     assert statement["Action"] == "s3:GetObject"
-    assert [each["Fn::Sub"] for each in statement["Resource"]] == ["${AssetsBucket.Arn}/i/*", "${AssetsBucket.Arn}/default/*"]
+    assert [each["Fn::Sub"] for each in statement["Resource"]] == [
+        "${AssetsBucket.Arn}/i/*",
+        "${AssetsBucket.Arn}/default/*",
+    ]
     assert "${CloudFrontDistribution}" in statement["Condition"]["StringEquals"]["aws:SourceArn"]["Fn::Sub"]
     assert of("CloudFrontOriginAccessControl")["OriginAccessControlConfig"]["SigningBehavior"] == "always"
 
@@ -319,3 +323,14 @@ def test_options_that_need_something_say_so_before_anything_is_made():
         "DomainNeedsItsCertificate",
         "ReplicaNeedsItsBucket",
     }
+
+
+def test_sam_deploys_what_was_packaged_each_stage_as_a_stack_of_its_own():
+    configured = tomllib.loads((INFRA / "samconfig.toml").read_text())
+    stages = {}
+    for name in ("default", "prod"):
+        given = configured[name]["deploy"]["parameters"]
+        assert given["template_file"] == "dist/aws/template.yaml"
+        assert given["capabilities"] == "CAPABILITY_IAM"
+        stages[given["stack_name"]] = given["parameter_overrides"]
+    assert stages == {"darkroom-dev": "Stage=dev", "darkroom-prod": "Stage=prod"}

@@ -6,16 +6,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import rendering
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from stacks import TOOLS
-from truths import CHROME, CURL, ID, MODERN_TO_WHO_NAMES_IT, NO_QUALITIES, NONSENSE, QUALITIES_OBEYED
 
+import rendering
 from darkroom.edge import paths
 from darkroom.edge.negotiation import ACCEPT_MAX, Negotiator
 from darkroom.model import Format
 from darkroom.transform.recipes import DEFAULT_QUALITY, DEFAULT_RECIPES, MOST_RECIPES, Recipe
+from stacks import TOOLS
+from truths import CHROME, CURL, ID, MODERN_TO_WHO_NAMES_IT, NO_QUALITIES, NONSENSE, QUALITIES_OBEYED
 
 NOTHING = "/i/-"
 THREE = Recipe(
@@ -119,8 +119,11 @@ RANGES = ["image/avif", "image/webp", "image/jpeg", "image/*", "*/*", "text/html
 ELEMENTS = st.builds(
     lambda name, parameters: ";".join([name, *parameters]),
     st.sampled_from(RANGES) | st.text("abc*/ ", max_size=6),
-    st.lists(st.sampled_from(["q=0", "q=1", "q=0.5", " q = 0.25", "q=.9", "q=1.", "q", "q=", "v=1", "Q=0.1", "q=00001"])
-             | st.text("q=.0159 ", max_size=6), max_size=2),
+    st.lists(
+        st.sampled_from(["q=0", "q=1", "q=0.5", " q = 0.25", "q=.9", "q=1.", "q", "q=", "v=1", "Q=0.1", "q=00001"])
+        | st.text("q=.0159 ", max_size=6),
+        max_size=2,
+    ),
 )
 ACCEPTS = st.none() | st.lists(ELEMENTS, max_size=6).map(",".join)
 NAMES = st.sampled_from(sorted(RECIPES)) | st.text("abt-.0", max_size=8)
@@ -142,7 +145,9 @@ def test_it_keeps_to_what_cloudfront_runs():
     code = rendering.viewer_function(DEFAULT_RECIPES)
     assert len(code.encode()) < rendering.VIEWER_FUNCTION_MAX
     without_comments = re.sub(r"(?m)//.*$", "", code)
-    missing_there = r"\b(async|await|class|eval|fetch|Function|import|new|process|require|setTimeout)\b|\?\.|\?\?|\.\.\."
+    missing_there = (
+        r"\b(async|await|class|eval|fetch|Function|import|new|process|require|setTimeout)\b|\?\.|\?\?|\.\.\."
+    )
     assert re.findall(missing_there, without_comments) == []
 
 

@@ -4,9 +4,9 @@ import json
 import sys
 import warnings
 
-warnings.simplefilter("ignore")
+warnings.simplefilter("ignore")  # parliament uses what setuptools has given up
 
-from parliament import analyze_policy_string
+from parliament import analyze_policy_string  # noqa: E402 # once warnings are off
 
 found = {}
 for name, document in json.load(sys.stdin).items():

@@ -274,9 +274,9 @@ def global_names_do_not_collide(resources: Resources) -> Iterator[str]:
 
 def what_is_kept_is_kept_when_replaced(resources: Resources) -> Iterator[str]:
     for name, resource in resources.items():
-        if resource["Type"] in {"AWS::S3::Bucket", "AWS::DynamoDB::Table"}:
-            if resource.get("DeletionPolicy") != "Retain" or resource.get("UpdateReplacePolicy") != "Retain":
-                yield f"{name} goes with the stack, pictures and all"
+        kept = resource.get("DeletionPolicy") == resource.get("UpdateReplacePolicy") == "Retain"
+        if resource["Type"] in {"AWS::S3::Bucket", "AWS::DynamoDB::Table"} and not kept:
+            yield f"{name} goes with the stack, pictures and all"
 
 
 def no_secret_is_in_it(resources: Resources) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The templates of ``infra/`` as CloudFormation reads them: translated by SAM, with conditions resolved for parameters."""
+"""The templates of ``infra/`` as CloudFormation reads them: translated by SAM, conditions resolved for parameters."""
 
 import functools
 import json
@@ -77,7 +77,7 @@ def _holds(condition: dict, values: dict[str, str], conditions: dict) -> bool:
     if function == "Fn::Equals":
         first, second = (_value(each, values) for each in arguments)
         return first == second
-    raise AssertionError(f"{function} in a condition")
+    raise AssertionError(function)
 
 
 def _value(expression: object, values: dict[str, str]) -> str:

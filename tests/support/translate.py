@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from pathlib import Path
 
 os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")
 
@@ -17,8 +18,7 @@ class NoManagedPolicies:
         return {}
 
 
-with open(sys.argv[1], encoding="utf-8") as file:
-    given = yaml_parse(file.read())
+given = yaml_parse(Path(sys.argv[1]).read_text(encoding="utf-8"))
 if "Transform" in given:
     for resource in given["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":

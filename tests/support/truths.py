@@ -1,4 +1,4 @@
-"""What is delivered for which path and Accept header: one table for the Python of one machine and CloudFront's function."""
+"""What is delivered for which path and Accept header: one table for the Python here and CloudFront's function."""
 
 from darkroom.model import Format
 

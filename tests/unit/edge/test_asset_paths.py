@@ -5,10 +5,9 @@ import string
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from truths import ID, NONSENSE
 
 from darkroom.edge.paths import AssetPath, parse, path_of
-
+from truths import ID, NONSENSE
 
 
 def test_an_extension_asks_for_exactly_that_format():

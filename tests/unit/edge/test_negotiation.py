@@ -3,10 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from truths import CHROME, CURL, DEFAULT, MODERN_TO_WHO_NAMES_IT, NO_QUALITIES, QUALITIES_OBEYED, SAFARI_15, THREE
 
 from darkroom.edge.negotiation import ACCEPT_MAX, Negotiator, choose
 from darkroom.model import Format
+from truths import CHROME, CURL, DEFAULT, MODERN_TO_WHO_NAMES_IT, NO_QUALITIES, QUALITIES_OBEYED, SAFARI_15, THREE
+
 
 @pytest.mark.parametrize(("accept", "expected"), MODERN_TO_WHO_NAMES_IT)
 def test_a_modern_format_is_given_to_who_names_it_and_the_last_to_everybody_else(accept, expected):
