@@ -55,7 +55,7 @@ HOMES = {
     "obstore": {"bucket/objects.py"},
     "prometheus_client": {"figures/prometheus.py"},
     "sqlite3": {"sqlite.py", "catalog/sqlite.py", "events/sqlite.py", "access/sqlite.py", "results/sqlite.py"},
-    "botocore": {"dynamodb.py"},
+    "botocore": {"dynamodb.py", "serverless/stack.py"},
     "ctypes": {"transform/sandbox.py"},
     "granian": {"embedded/serve.py"},
     "httpx": {"client/connection.py", "client/calls.py"},

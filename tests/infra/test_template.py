@@ -304,7 +304,7 @@ def test_somebody_is_told_of_everything_that_goes_wrong(parameters):
 
 @pytest.mark.parametrize(("stage", "days"), [("dev", 7), ("prod", 90)])
 def test_logs_are_kept_as_long_as_the_stage_says(stage, days):
-    assert translated()["Mappings"]["Stages"][stage] == {"LogDays": days}
+    assert translated()["Mappings"]["Stages"][stage]["LogDays"] == days
     groups = of_type(resolved({"Stage": stage}), "AWS::Logs::LogGroup")
     assert len(groups) == len(FUNCTIONS)
     for each in groups.values():
