@@ -55,14 +55,18 @@ AWS_SERVICES = frozenset({"cloudfront", "dynamodb", "s3", "sqs", "ssm", "sts"})
 """Of botocore's four hundred descriptions of services, those that are spoken to."""
 BOTOCORE_FILES = frozenset({"endpoints.json", "partitions.json", "sdk-default-configuration.json", "_retry.json"})
 
-NOT_OURS = ("darkroom/cli/", "darkroom/client/", "darkroom/embedded/")
+NOT_OURS = ("darkroom/cli/", "darkroom/client/", "darkroom/cost/", "darkroom/embedded/")
 """Folders of this project that no function runs."""
+NOT_OURS_BESIDES = {"api": (), "transform": ("darkroom/http/",)}
+"""Likewise, of one kind."""
 
 LEFT_OUT = re.compile(
     r"(^|/)(__pycache__|tests?|(?<!botocore/)docs|examples|include)/"
     r"|\.(pyi|pyc|h|c|js\.map)$"
     r"|\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url\.json|WHEEL|sboms/.*)$"
     r"|^PIL/(_avif|_webp|_imagingft|_imagingcms|_imagingmath|_imagingmorph|_imagingtk)\."
+    r"|^PIL/(\w+ImagePlugin|ImageFont|ImageFilter|ImageDraw2?|ImageQt|ImageTk|ImageShow|ImageMath|Pdf\w+|\w+FontFile)\.py$"
+    r"|^pydantic/(v1/|mypy\.py)|^urllib3/contrib/emscripten/|^dateutil/zoneinfo/.*\.gz$|^cffi/(recompiler|setuptools_ext)\.py$"
     r"|^bin/|^\.lock$|^boto3/(data/(?!dynamodb|s3|sqs|cloudformation)|examples)"
 )
 """What is installed and never run. Of Pillow, pillow-heif takes pixels only: no fonts, profiles, other formats."""
@@ -98,7 +102,10 @@ def main() -> None:
     parser.add_argument("--python", default=RUNTIME, metavar="VERSION", help="Python of the functions")
     parser.add_argument("--out", type=Path, default=ROOT / "dist" / "aws", metavar="DIR", help="where to write")
     given = parser.parse_args()
-    for path in package(given.out, Target(given.arch, given.python), given.recipes, given.default_image):
+    target = Target(given.arch, given.python)
+    if compiler(target) is None:
+        print(f"There is no python{target.python} here to make bytecode with: functions will start more slowly.")
+    for path in package(given.out, target, given.recipes, given.default_image):
         print(f"{path.stat().st_size / 1e3:10,.0f} kB  {path}")
 
 
@@ -207,8 +214,41 @@ def _contents(kind: str, target: Target) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         _install(kind, target, Path(folder))
         found = _files(Path(folder))
-    ours = {name: content for name, content in _files(ROOT / "src").items() if not name.startswith(NOT_OURS)}
-    return _needed(found) | ours
+    left_out = (*NOT_OURS, *NOT_OURS_BESIDES[kind])
+    ours = {name: content for name, content in _files(ROOT / "src").items() if not name.startswith(left_out)}
+    files = _needed(found) | ours
+    return files | bytecode(files, target)
+
+
+def compiler(target: Target) -> str | None:
+    """Return a Python of the target's version on this machine, if there is one: bytecode is made for one only."""
+    if target.python == f"{sys.version_info.major}.{sys.version_info.minor}":
+        return sys.executable
+    found = shutil.which(f"python{target.python}")
+    # Of some, only the name is there: pyenv's, for versions that are not chosen.
+    if found is None or subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode != 0:
+        return None
+    return found
+
+
+def bytecode(files: dict[str, bytes], target: Target) -> dict[str, bytes]:
+    """Return the bytecode of all modules, so that a function that starts need not make it; nothing without a compiler.
+
+    It is never compared with its source, because times of files mean nothing in a package.
+    """
+    python = compiler(target)
+    if python is None:
+        return {}
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        for name, content in files.items():
+            if name.endswith(".py"):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(content)
+        command = [python, "-I", "-m", "compileall", "-q", "-j", "1", "-s", place, "-p", "/var/task"]
+        command += ["--invalidation-mode", "unchecked-hash", place]
+        subprocess.run(command, check=True, env={"PYTHONHASHSEED": "0", "PATH": os.environ["PATH"]})
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.pyc")}
 
 
 def _needed(files: dict[str, bytes]) -> dict[str, bytes]:
