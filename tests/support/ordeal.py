@@ -1,6 +1,7 @@
 """A service at work that is killed again and again, and the proof afterwards that nothing was lost or left over.
 
-``python tests/support/ordeal.py --minutes 10`` does so for ten minutes and prints what came of it.
+``python tests/support/ordeal.py --minutes 10 --life 20`` does so for ten minutes, cutting the service off every twenty
+seconds or so, and prints what came of it, and its memory over time and by the age of the service.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ import platform
 import random
 import secrets
 import sqlite3
+import statistics
 import sys
 import tempfile
+import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,22 +158,71 @@ def _no_pause(_seconds: float) -> None:
     """Nothing is on its way."""
 
 
+class Watch:
+    """Looks once a second at how much memory all processes of the service hold together (PSS)."""
+
+    AGES = (5, 15, 30, 60, 120)
+    """Seconds in one life at which one row of the table by age ends and the next begins."""
+
+    def __init__(self, ordeal: Ordeal) -> None:
+        self._ordeal = ordeal
+        self._began = time.monotonic()
+        self._over = threading.Event()
+        self._samples: list[tuple[float, float, float]] = []
+        """Minute of the ordeal, seconds of this life, megabytes."""
+        self._told = 0
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Look no more, and print memory by age."""
+        self._over.set()
+        self._thread.join()
+        self._tell()
+        say("seconds in one life | median MB | most MB | samples")
+        for low, high in pairwise((0, *self.AGES, 10**9)):
+            found = [megabytes for _, age, megabytes in self._samples if low <= age < high]
+            if found:
+                say(f"{low:>5} and more | {statistics.median(found):.0f} | {max(found):.0f} | {len(found)}")
+
+    def _watch(self) -> None:
+        pid, born = 0, 0.0
+        while not self._over.wait(1):
+            with suppress(AssertionError, OSError):  # it is being cut off at this moment
+                if self._ordeal.machine.pid != pid:
+                    pid, born = self._ordeal.machine.pid, time.monotonic()
+                now = time.monotonic()
+                self._samples.append(((now - self._began) / 60, now - born, self._ordeal.machine.memory() / 1e6))
+            if time.monotonic() - self._began >= 60 * (self._told + 1):
+                self._tell()
+
+    def _tell(self) -> None:
+        found = [megabytes for minute, age, megabytes in self._samples if minute >= self._told and age >= 1]
+        self._told += 1
+        if found:
+            memory = f"memory median {statistics.median(found):.0f} MB, most {max(found):.0f} MB"
+            say(f"minute {self._told}: {memory}; {self._ordeal.summary()}")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--life", type=float, default=1, help="seconds between two kills of everything, about")
     parser.add_argument("--policy", choices=("delete", "keep", "archive"), default="delete")
     parser.add_argument("--seed", default=secrets.token_hex(4))
     given = parser.parse_args()
     say(f"seed {given.seed}, originals {given.policy}, {platform.platform()}, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as folder:
         ordeal = Ordeal(Path(folder), policy=given.policy, seed=given.seed)
+        watch = Watch(ordeal)
         until = time.monotonic() + 60 * given.minutes
         while time.monotonic() < until:
-            ordeal.live(ordeal.chance.uniform(0.1, 2))
+            ordeal.live(min(6 * given.life, ordeal.chance.expovariate(1 / given.life), until - time.monotonic() + 1))
             ordeal.die()
+        watch.end()
         faults = ordeal.end()
         say(ordeal.summary())
-        say("\n".join(faults))
+        say("\n".join(faults) or "nothing lost, nothing left over")
     return bool(faults)
 
 
