@@ -35,7 +35,7 @@ CORE = {
         f"darkroom.{name}"
         for name in ("service", "arrival", "settings", "ondemand", "sweep", "audit", "verify", "failures")
     ),
-    *(f"darkroom.{name}" for name in ("holdings", "transfer", "trust")),
+    *(f"darkroom.{name}" for name in ("holdings", "transfer", "exports", "files", "trust")),
     *(f"darkroom.cost{name}" for name in ("", ".prices", ".scenario", ".bill", ".levers", ".chart")),
 }
 ADAPTER_FOLDERS = (

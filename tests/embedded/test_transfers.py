@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 import pictures
 from darkroom.catalog.documents import to_document
 from darkroom.cli import command_line
-from darkroom.embedded.transfers import FileOrigin
+from darkroom.exports import FileOrigin
 from darkroom.model import State
 from darkroom.service import Edit
 from darkroom.transfer import records

@@ -30,23 +30,27 @@ def export_library(
     json: Json = False,
 ) -> None:
     """Write down all images as JSON Lines, with or without their files, also while the service runs."""
-    from darkroom import settings  # noqa: PLC0415 # pydantic takes 0.1 s, which other commands need not pay
+    from darkroom import exports, settings  # noqa: PLC0415 # pydantic takes 0.1 s, which other commands need not pay
     from darkroom.cli.progress import Meter  # noqa: PLC0415 # rich takes 0.1 s
     from darkroom.embedded import transfers  # noqa: PLC0415 # brings in the whole service
 
     with explained(), Meter() as meter:
-        extent = transfers.export(
-            settings.load(data=data),
-            target,
-            with_objects=images,
-            force=force,
-            told=lambda so_far: meter.show(so_far.images, so_far.objects, so_far.bytes),
-        )
+        chosen = settings.load(data=data)
+        if target != exports.STANDARD:
+            transfers.refuse_within(chosen, target)
+        with transfers.opened(chosen) as (collection, _):
+            extent = exports.write(
+                collection,
+                target,
+                with_objects=images,
+                force=force,
+                told=lambda so_far: meter.show(so_far.images, so_far.objects, so_far.bytes),
+            )
     if json:
-        if target != transfers.STANDARD:
+        if target != exports.STANDARD:
             print_json({"images": extent.images, "objects": extent.objects, "bytes": extent.bytes, "lost": extent.lost})
     else:
-        typer.echo(f"exported {_extent(extent, with_objects=images)}", err=target == transfers.STANDARD)
+        typer.echo(f"exported {_extent(extent, with_objects=images)}", err=target == exports.STANDARD)
     if extent.lost:
         for sentence in extent.lost[:_SHOWN]:
             complain(shown(sentence))
@@ -70,16 +74,17 @@ def import_library(
 
     Everything is checked before anything is changed.
     """
-    from darkroom import settings  # noqa: PLC0415 # pydantic takes 0.1 s, which other commands need not pay
+    from darkroom import exports, settings  # noqa: PLC0415 # pydantic takes 0.1 s, which other commands need not pay
     from darkroom.cli.progress import Meter  # noqa: PLC0415 # rich takes 0.1 s
     from darkroom.embedded import transfers  # noqa: PLC0415 # brings in the whole service
     from darkroom.transfer import OnConflict  # noqa: PLC0415 # likewise
 
     outcomes: Counter[Outcome] = Counter()
-    with explained(), Meter() as meter:
-        extent = transfers.bring(
-            settings.load(data=data),
+    with explained(), Meter() as meter, transfers.opened(settings.load(data=data)) as (collection, scratch):
+        extent = exports.read(
+            collection,
             source,
+            scratch,
             on_conflict=OnConflict(on_conflict),
             checked=lambda so_far: meter.show(so_far.images, so_far.objects, so_far.bytes),
             brought=lambda outcome: outcomes.update((outcome,)),

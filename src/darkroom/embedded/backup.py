@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from darkroom import __version__, holdings
 from darkroom.embedded.layout import Layout
-from darkroom.embedded.snapshot import Entry, Kept, Manifest, is_link
+from darkroom.embedded.snapshot import Entry, Kept, Manifest
 from darkroom.embedded.vault import Vault
 from darkroom.embedded.wire import copy_databases, stores
 from darkroom.errors import NotFound, Refused, Unavailable
+from darkroom.files import is_link
 from darkroom.holdings import Holding, Place, Presence, Taken
 from darkroom.sweep import every_image
 

@@ -18,10 +18,10 @@ from darkroom import holdings, ledger
 from darkroom.embedded import wire
 from darkroom.embedded.backup import IMAGES_AHEAD, THREADS, Tally
 from darkroom.embedded.layout import Layout
-from darkroom.embedded.snapshot import sync
 from darkroom.embedded.vault import Vault
 from darkroom.errors import NotFound, Refused
 from darkroom.events import ObjectCreated
+from darkroom.files import sync
 from darkroom.holdings import Place
 from darkroom.model import State
 from darkroom.sweep import every_image

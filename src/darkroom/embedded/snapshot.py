@@ -7,13 +7,13 @@ import hashlib
 import json
 import os
 import re
-import stat
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkroom.errors import Refused, Unavailable
+from darkroom.files import sync
 from darkroom.holdings import Place
 from darkroom.model import State
 from darkroom.names import is_id
@@ -212,29 +212,6 @@ def written_whole(path: Path, text: str) -> None:
         os.fsync(file.fileno())
     beside.rename(path)
     sync(path.parent)
-
-
-def sync(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def is_link(root: Path, key: str) -> bool:
-    """Tell whether what lies there, or a folder on the way to it, is a link, or no file: neither is ever opened."""
-    path = root
-    *folders, name = key.split("/")
-    try:
-        for folder in folders:
-            path /= folder
-            if not stat.S_ISDIR(path.lstat().st_mode):
-                return True
-        return not stat.S_ISREG((path / name).lstat().st_mode)
-    except FileNotFoundError:
-        return False
 
 
 def _compare(claimed: str, found: str) -> None:

@@ -23,8 +23,9 @@ import shutil
 from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from darkroom.embedded.snapshot import FORMAT, Entry, Kept, Manifest, Snapshot, refuse_later, sync, written_whole
+from darkroom.embedded.snapshot import FORMAT, Entry, Kept, Manifest, Snapshot, refuse_later, written_whole
 from darkroom.errors import Conflict, Refused
+from darkroom.files import sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
