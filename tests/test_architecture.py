@@ -25,6 +25,7 @@ PORTS = {
     "darkroom.catalog.terms",
     "darkroom.catalog.documents",
     "darkroom.catalog.cursors",
+    "darkroom.events.documents",
     "darkroom.edge.paths",
     "darkroom.edge.negotiation",
     "darkroom.edge.signatures",
@@ -33,7 +34,7 @@ PORTS = {
 CORE = {
     *(
         f"darkroom.{name}"
-        for name in ("service", "arrival", "settings", "ondemand", "sweep", "audit", "verify", "failures")
+        for name in ("service", "arrival", "trials", "settings", "ondemand", "sweep", "audit", "verify", "failures")
     ),
     *(f"darkroom.{name}" for name in ("holdings", "transfer", "exports", "files", "trust")),
     *(f"darkroom.cost{name}" for name in ("", ".prices", ".scenario", ".bill", ".levers", ".chart")),
@@ -43,7 +44,7 @@ ADAPTER_FOLDERS = (
     "client",
 )
 # What several adapters stand on: how one kind of store is spoken to.
-SHARED = {"darkroom.sqlite", "darkroom.dynamodb"}
+SHARED = {"darkroom.sqlite", "darkroom.dynamodb", "darkroom.aws"}
 FACE_FOLDERS = ("http", "web")
 DEPLOYMENT_FOLDERS = ("embedded", "serverless", "cli", "__main__")
 
@@ -55,7 +56,8 @@ HOMES = {
     "obstore": {"bucket/objects.py"},
     "prometheus_client": {"figures/prometheus.py"},
     "sqlite3": {"sqlite.py", "catalog/sqlite.py", "events/sqlite.py", "access/sqlite.py", "results/sqlite.py"},
-    "botocore": {"dynamodb.py", "serverless/stack.py"},
+    "aws_lambda_powertools": {"figures/emf.py"},
+    "botocore": {"dynamodb.py", "aws.py", "serverless/stack.py"},
     "ctypes": {"transform/sandbox.py"},
     "granian": {"embedded/serve.py"},
     "httpx": {"client/connection.py", "client/calls.py"},

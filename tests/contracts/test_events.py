@@ -21,7 +21,7 @@ from darkroom.events.sqlite import SqliteQueue
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from darkroom.events import Event, Queue
+    from darkroom.events import Event, LeasedQueue
 
 WORKER = Path(__file__).parents[1] / "support" / "queue_worker.py"
 EMPTY = Depth(waiting=0, leased=0, buried=0, oldest_seconds=0.0)
@@ -33,7 +33,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-def queue(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Queue]:
+def queue(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[LeasedQueue]:
     if request.param == "memory":
         yield MemoryQueue(clock)
     else:
@@ -46,7 +46,7 @@ def arrival(name: str) -> ObjectCreated:
     return ObjectCreated(key=f"originals/{name}", etag=f"etag of {name}")
 
 
-def names_leased(queue: Queue, count: int = 10, seconds: float = 30) -> list[str]:
+def names_leased(queue: LeasedQueue, count: int = 10, seconds: float = 30) -> list[str]:
     leased = [lease.event for lease in queue.lease(count, seconds)]
     return [event.key.removeprefix("originals/") for event in leased if isinstance(event, ObjectCreated)]
 
@@ -60,21 +60,21 @@ def names_leased(queue: Queue, count: int = 10, seconds: float = 30) -> list[str
         EdgePurge(image_id="01k0000000000000000000000a", names=()),
     ],
 )
-def test_an_event_comes_out_as_it_went_in_on_its_first_attempt(queue: Queue, event: Event) -> None:
+def test_an_event_comes_out_as_it_went_in_on_its_first_attempt(queue: LeasedQueue, event: Event) -> None:
     queue.publish(event)
     (lease,) = queue.lease(10, 30)
     assert lease.event == event
     assert lease.attempt == 1
 
 
-def test_an_event_that_is_leased_is_given_to_nobody_else(queue: Queue, clock: Clock) -> None:
+def test_an_event_that_is_leased_is_given_to_nobody_else(queue: LeasedQueue, clock: Clock) -> None:
     queue.publish(arrival("a"))
     assert names_leased(queue, seconds=30) == ["a"]
     clock.advance(29.9)
     assert queue.lease(10, 30) == []
 
 
-def test_no_more_events_are_leased_than_were_asked_for(queue: Queue) -> None:
+def test_no_more_events_are_leased_than_were_asked_for(queue: LeasedQueue) -> None:
     for name in "abc":
         queue.publish(arrival(name))
     assert names_leased(queue, count=2) == ["a", "b"]
@@ -82,7 +82,7 @@ def test_no_more_events_are_leased_than_were_asked_for(queue: Queue) -> None:
     assert names_leased(queue, count=2) == []
 
 
-def test_the_event_that_is_due_longest_comes_first(queue: Queue, clock: Clock) -> None:
+def test_the_event_that_is_due_longest_comes_first(queue: LeasedQueue, clock: Clock) -> None:
     queue.publish(arrival("due last"), delay_seconds=20)
     queue.publish(arrival("due second"), delay_seconds=10)
     queue.publish(arrival("due first"))
@@ -91,7 +91,7 @@ def test_the_event_that_is_due_longest_comes_first(queue: Queue, clock: Clock) -
     assert names_leased(queue) == ["due first", "due second", "due third", "due last"]
 
 
-def test_a_delayed_event_is_not_given_out_before_its_time(queue: Queue, clock: Clock) -> None:
+def test_a_delayed_event_is_not_given_out_before_its_time(queue: LeasedQueue, clock: Clock) -> None:
     queue.publish(arrival("a"), delay_seconds=5)
     clock.advance(4.999)
     assert names_leased(queue) == []
@@ -99,7 +99,7 @@ def test_a_delayed_event_is_not_given_out_before_its_time(queue: Queue, clock: C
     assert names_leased(queue) == ["a"]
 
 
-def test_a_lease_that_ran_out_comes_back_with_the_next_attempt(queue: Queue, clock: Clock) -> None:
+def test_a_lease_that_ran_out_comes_back_with_the_next_attempt(queue: LeasedQueue, clock: Clock) -> None:
     queue.publish(arrival("a"))
     for attempt in (1, 2, 3):
         (lease,) = queue.lease(10, 30)
@@ -108,7 +108,7 @@ def test_a_lease_that_ran_out_comes_back_with_the_next_attempt(queue: Queue, clo
         clock.advance(30)
 
 
-def test_a_stale_receipt_changes_nothing(queue: Queue, clock: Clock) -> None:
+def test_a_stale_receipt_changes_nothing(queue: LeasedQueue, clock: Clock) -> None:
     queue.publish(arrival("a"))
     (stale,) = queue.lease(1, 30)
     clock.advance(30)
@@ -129,7 +129,7 @@ def test_a_stale_receipt_changes_nothing(queue: Queue, clock: Clock) -> None:
     assert queue.settle(next_one)
 
 
-def test_a_late_worker_whose_event_nobody_took_can_still_settle_it(queue: Queue, clock: Clock) -> None:
+def test_a_late_worker_whose_event_nobody_took_can_still_settle_it(queue: LeasedQueue, clock: Clock) -> None:
     queue.publish(arrival("a"))
     (lease,) = queue.lease(1, 30)
     clock.advance(31)
@@ -137,7 +137,7 @@ def test_a_late_worker_whose_event_nobody_took_can_still_settle_it(queue: Queue,
     assert queue.lease(1, 30) == []
 
 
-def test_receipts_are_never_the_same_twice(queue: Queue, clock: Clock) -> None:
+def test_receipts_are_never_the_same_twice(queue: LeasedQueue, clock: Clock) -> None:
     receipts = []
     for name in "abc":
         queue.publish(arrival(name))
@@ -148,7 +148,7 @@ def test_receipts_are_never_the_same_twice(queue: Queue, clock: Clock) -> None:
     assert all(len(receipt) >= 16 for receipt in receipts)
 
 
-def test_an_extended_lease_holds_from_now_on(queue: Queue, clock: Clock) -> None:
+def test_an_extended_lease_holds_from_now_on(queue: LeasedQueue, clock: Clock) -> None:
     queue.publish(arrival("a"))
     (lease,) = queue.lease(1, 30)
     clock.advance(20)
@@ -159,7 +159,7 @@ def test_an_extended_lease_holds_from_now_on(queue: Queue, clock: Clock) -> None
     assert names_leased(queue) == ["a"]
 
 
-def test_a_settled_event_is_gone(queue: Queue, clock: Clock) -> None:
+def test_a_settled_event_is_gone(queue: LeasedQueue, clock: Clock) -> None:
     queue.publish(arrival("a"))
     (lease,) = queue.lease(1, 30)
     assert queue.settle(lease)
@@ -169,7 +169,7 @@ def test_a_settled_event_is_gone(queue: Queue, clock: Clock) -> None:
     assert queue.depth() == EMPTY
 
 
-def test_a_retried_event_comes_back_after_its_delay_with_the_next_attempt(queue: Queue, clock: Clock) -> None:
+def test_a_retried_event_comes_back_after_its_delay_with_the_next_attempt(queue: LeasedQueue, clock: Clock) -> None:
     queue.publish(arrival("a"))
     (lease,) = queue.lease(1, 300)
     assert queue.retry(lease, 8)
@@ -181,7 +181,7 @@ def test_a_retried_event_comes_back_after_its_delay_with_the_next_attempt(queue:
     assert again.attempt == 2
 
 
-def test_a_buried_event_is_kept_with_its_reason_and_given_to_nobody(queue: Queue, clock: Clock) -> None:
+def test_a_buried_event_is_kept_with_its_reason_and_given_to_nobody(queue: LeasedQueue, clock: Clock) -> None:
     queue.publish(arrival("a"))
     queue.lease(1, 30)
     clock.advance(30)
@@ -200,19 +200,19 @@ def test_a_buried_event_is_kept_with_its_reason_and_given_to_nobody(queue: Queue
     assert queue.depth() == Depth(waiting=0, leased=0, buried=1, oldest_seconds=0.0)
 
 
-def bury(queue: Queue, *names: str) -> None:
+def bury(queue: LeasedQueue, *names: str) -> None:
     for name in names:
         queue.publish(arrival(name))
         (lease,) = queue.lease(1, 30)
         assert queue.bury(lease, f"reason of {name}")
 
 
-def test_the_newest_of_the_buried_come_first(queue: Queue) -> None:
+def test_the_newest_of_the_buried_come_first(queue: LeasedQueue) -> None:
     bury(queue, "a", "b", "c")
     assert [grave.reason for grave in queue.buried(2)] == ["reason of c", "reason of b"]
 
 
-def test_buried_events_are_worked_on_again_when_a_person_asks(queue: Queue) -> None:
+def test_buried_events_are_worked_on_again_when_a_person_asks(queue: LeasedQueue) -> None:
     bury(queue, "a", "b", "c")
     assert queue.redrive(2) == 2
     assert [lease.event for lease in queue.lease(10, 30) if lease.attempt == 1] == [arrival("a"), arrival("b")]
@@ -222,7 +222,7 @@ def test_buried_events_are_worked_on_again_when_a_person_asks(queue: Queue) -> N
     assert queue.buried(10) == []
 
 
-def test_one_buried_event_is_worked_on_again_and_the_others_rest(queue: Queue) -> None:
+def test_one_buried_event_is_worked_on_again_and_the_others_rest(queue: LeasedQueue) -> None:
     bury(queue, "a", "b", "c")
     grave = queue.buried(10)[1]
     assert queue.revive(grave)
@@ -233,7 +233,7 @@ def test_one_buried_event_is_worked_on_again_and_the_others_rest(queue: Queue) -
     assert queue.lease(10, 30) == []
 
 
-def test_a_buried_event_that_is_discarded_is_gone_for_good(queue: Queue, clock: Clock) -> None:
+def test_a_buried_event_that_is_discarded_is_gone_for_good(queue: LeasedQueue, clock: Clock) -> None:
     bury(queue, "a", "b")
     newest = queue.buried(10)[0]
     assert queue.discard(newest)
@@ -247,7 +247,7 @@ def test_a_buried_event_that_is_discarded_is_gone_for_good(queue: Queue, clock: 
     assert queue.depth() == Depth(waiting=0, leased=0, buried=2, oldest_seconds=0.0)
 
 
-def test_the_depth_tells_waiting_leased_and_buried_apart(queue: Queue, clock: Clock) -> None:
+def test_the_depth_tells_waiting_leased_and_buried_apart(queue: LeasedQueue, clock: Clock) -> None:
     assert queue.depth() == EMPTY
     bury(queue, "buried")
     queue.publish(arrival("leased"))
@@ -262,14 +262,14 @@ def test_the_depth_tells_waiting_leased_and_buried_apart(queue: Queue, clock: Cl
     assert queue.depth() == Depth(waiting=3, leased=1, buried=1, oldest_seconds=3.5)
 
 
-def test_an_event_whose_worker_died_counts_as_waiting_since_its_lease_ran_out(queue: Queue, clock: Clock) -> None:
+def test_an_event_whose_worker_died_counts_as_waiting_since_its_lease_ran_out(queue: LeasedQueue, clock: Clock) -> None:
     queue.publish(arrival("a"))
     queue.lease(1, 30)
     clock.advance(37)
     assert queue.depth() == Depth(waiting=1, leased=0, buried=0, oldest_seconds=7.0)
 
 
-def test_many_threads_take_each_event_once(queue: Queue) -> None:
+def test_many_threads_take_each_event_once(queue: LeasedQueue) -> None:
     names = [f"{number}" for number in range(150)]
     for name in names:
         queue.publish(arrival(name))

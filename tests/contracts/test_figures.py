@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
 from darkroom.figures import DELIVERED_BYTES, REQUEST_SECONDS, REQUESTS, TRANSFORMS
+from darkroom.figures.emf import EmfFigures
 from darkroom.figures.memory import MemoryFigures
 from darkroom.figures.prometheus import PrometheusFigures
 from darkroom.model import Format
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from darkroom.figures import Counter, Figures, Histogram
+    from darkroom.figures import Counter, Figure, Figures, Histogram
 
 
 class Book(Protocol):
@@ -57,10 +59,39 @@ class PrometheusBook:
         return total(body, figure.name + "_count", **labels), total(body, figure.name + "_sum", **labels)
 
 
-@pytest.fixture(params=["memory", "prometheus"])
+class EmfBook:
+    """What CloudWatch would read of the lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.figures = EmfFigures(self.lines.append)
+
+    def counted(self, figure: Counter, **labels: str) -> float:
+        return sum(self._numbers(figure, labels))
+
+    def timed(self, figure: Histogram, **labels: str) -> tuple[float, float]:
+        numbers = self._numbers(figure, labels)
+        return len(numbers), sum(numbers)
+
+    def _numbers(self, figure: Figure, labels: dict[str, str]) -> list[float]:
+        self.figures.flush()
+        numbers = []
+        for line in map(json.loads, self.lines):
+            (directive,) = line["_aws"]["CloudWatchMetrics"]
+            assert (directive["Namespace"], directive["Dimensions"]) == ("Darkroom", [[]]), "a dimension costs"
+            known = {metric["Name"] for metric in directive["Metrics"]}
+            if figure.name in known and labels.items() <= {name: line[name] for name in figure.labels}.items():
+                assert len(line[figure.name]) <= 100
+                numbers += line[figure.name]
+        return numbers
+
+
+@pytest.fixture(params=["memory", "prometheus", "emf"])
 def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
     if request.param == "memory":
         yield MemoryBook()
+    elif request.param == "emf":
+        yield EmfBook()
     else:
         prometheus = PrometheusBook(tmp_path / "figures")
         yield prometheus

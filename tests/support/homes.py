@@ -90,18 +90,19 @@ class Home:
 
     def work(self) -> None:
         """Work on all events that are due."""
-        while leases := self.service.queue.lease(1, LEASE_SECONDS):
+        queue = self.stores.queue
+        while leases := queue.lease(1, LEASE_SECONDS):
             (lease,) = leases
             try:
                 self.service.handle(lease.event)
             except Exception as error:  # noqa: BLE001 # as the processor does
                 if lease.attempt < ATTEMPTS:
-                    self.service.queue.retry(lease, backoff(lease.attempt))
+                    queue.retry(lease, backoff(lease.attempt))
                 else:
                     self.service.give_up(lease.event, repr(error))
-                    self.service.queue.bury(lease, repr(error))
+                    queue.bury(lease, repr(error))
             else:
-                self.service.queue.settle(lease)
+                queue.settle(lease)
 
     # ------------------------------------------------------------------ what there is
 

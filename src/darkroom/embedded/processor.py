@@ -8,20 +8,17 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from darkroom.arrival import GAVE_UP, RENDER_TRIES
-from darkroom.errors import DarkroomError, RenderFailed, StorageFull, Unavailable
-from darkroom.events import PATIENT, PATIENT_ATTEMPTS, ObjectCreated, backoff
+from darkroom.errors import DarkroomError
+from darkroom.events import ObjectCreated, backoff
+from darkroom.trials import judged, trouble_of_the_stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from darkroom.events import Lease, Queue
+    from darkroom.events import Lease, LeasedQueue
     from darkroom.service import Service
 
 log = logging.getLogger("darkroom.processor")
-
-OUR_SIDE = "something went wrong on our side"
-"""What an uploader is told of an error that was not foreseen; the log says more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +44,7 @@ class Processor:
     def __init__(
         self,
         service: Service,
-        queue: Queue,
+        queue: LeasedQueue,
         *,
         threads: int,
         attempts: int,
@@ -56,8 +53,8 @@ class Processor:
     ) -> None:
         """``attempts`` is how many tries an event is given before its image is failed and the event buried.
 
-        One whose decoding process fails is given no more than ``RENDER_TRIES``, one of ``PATIENT`` as many as those
-        are. Each of ``chores`` is done in a thread of its own, until the event it is given is set.
+        ``trials.py`` says which are given fewer, or more. Each of ``chores`` is done in a thread of its own, until the
+        event it is given is set.
         """
         self._service = service
         self._queue = queue
@@ -148,36 +145,25 @@ class Processor:
             self._service.handle(lease.event)
         except Exception as error:  # noqa: BLE001  # whatever it is, the event has to come to an end
             _complain("event failed", error, **_subject(lease))
-            if self._is_of_the_stores(error):
-                self._queue.retry(lease, backoff(lease.attempt))
-            elif isinstance(error, DarkroomError):
-                self._try_again(lease, error, f"{error.code}: {error.detail}", error.detail)
-            else:
-                self._try_again(lease, error, f"{type(error).__name__}: {error}", OUR_SIDE)
+            self._go_on_after(error, lease)
         else:
             self._queue.settle(lease)
 
-    def _is_of_the_stores(self, error: Exception) -> bool:
-        """Tell whether all events would fail like this one: then it is not given up, however often it was tried."""
-        if not isinstance(error, Unavailable) or isinstance(error, RenderFailed):
-            return False
-        try:
-            self._service.check()
-        except Exception as of_all:  # noqa: BLE001  # whatever it is, no event is to blame
-            self._trouble = self._trouble or self._pace.trouble
-            _complain("stores do not answer", of_all, again_in=self._trouble)
-            return True
-        return isinstance(error, StorageFull)
-
-    def _try_again(self, lease: Lease, error: Exception, reason: str, told: str) -> None:
-        """Have the event come back, or bury it with ``reason`` and say ``told`` to the uploader."""
-        undecodable = isinstance(error, RenderFailed)
-        attempts = PATIENT_ATTEMPTS if isinstance(lease.event, PATIENT) else self._attempts
-        if lease.attempt < (min(RENDER_TRIES, attempts) if undecodable else attempts):
+    def _go_on_after(self, error: Exception, lease: Lease) -> None:
+        """Have the event come back, or fail its image and bury it."""
+        trouble = trouble_of_the_stores(self._service, error)
+        if trouble is not None:
+            if trouble.is_general:
+                self._trouble = self._trouble or self._pace.trouble
+                _complain("stores do not answer", trouble.error, again_in=self._trouble)
             self._queue.retry(lease, backoff(lease.attempt))
             return
-        self._service.give_up(lease.event, told, code=RenderFailed.code if undecodable else GAVE_UP)
-        self._queue.bury(lease, reason)
+        verdict = judged(lease, error, attempts=self._attempts)
+        if not verdict.is_final:
+            self._queue.retry(lease, backoff(lease.attempt))
+            return
+        self._service.give_up(lease.event, verdict.told, code=verdict.code)
+        self._queue.bury(lease, verdict.reason)
 
 
 def _complain(what: str, error: Exception, **about: object) -> None:

@@ -405,6 +405,7 @@ def processor(settings: Settings) -> Processor:
         chores.append(Retention(OnDemand(parts).forget_unused, days=settings.result_days, clock=utc_now).run)
     if settings.sweep_seconds:
         chores.append(Sweeper(sweep(settings, parts), parts.figures, every_seconds=settings.sweep_seconds).run)
+    assert isinstance(parts.queue, SqliteQueue)
     return Processor(parts, parts.queue, threads=settings.processors, attempts=settings.attempts, chores=tuple(chores))
 
 

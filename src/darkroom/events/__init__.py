@@ -102,13 +102,10 @@ def backoff(attempt: int) -> float:
 
 
 class Queue(Protocol):
-    """A durable queue with leases. Many processes may publish and lease at once; no event is ever held twice at a time.
+    """A durable queue of events, and of those that were buried: what whoever publishes or looks after it needs.
 
-    A lease that runs out (its worker died) makes the event available again with the next attempt. ``extend``,
-    ``settle``, ``retry`` and ``bury`` with a receipt that is no longer the current one change nothing and return
-    ``False``: the event belongs to somebody else by now. A receipt stays the current one until the event is leased
-    again, so a worker that was late, but whose event nobody took, can still end its work.
-    Events of a kind this release does not know wait for a release that does.
+    Every published event is given out at least once, by ``LeasedQueue`` or, where a deployment has somebody else for
+    that, by them. Events of a kind this release does not know wait for a release that does.
     """
 
     def publish(self, event: Event, *, delay_seconds: float = 0.0) -> None:
@@ -116,29 +113,6 @@ class Queue(Protocol):
 
         Raises ``StorageFull``, ``Unavailable``.
         """
-        ...
-
-    def lease(self, count: int, seconds: float) -> Sequence[Lease]:
-        """Take up to ``count`` events for ``seconds``, the ones due longest first.
-
-        Empty when none is due, and cheap then, because it is polled; never waits for one.
-        """
-        ...
-
-    def extend(self, lease: Lease, seconds: float) -> bool:
-        """Hold the lease until ``seconds`` from now."""
-        ...
-
-    def settle(self, lease: Lease) -> bool:
-        """The work is done: forget the event."""
-        ...
-
-    def retry(self, lease: Lease, delay_seconds: float) -> bool:
-        """The work failed for now: make the event available again after the delay."""
-        ...
-
-    def bury(self, lease: Lease, reason: str) -> bool:
-        """The work failed for good: keep the event, with its reason, where a person finds it."""
         ...
 
     def buried(self, limit: int) -> Sequence[Buried]:
@@ -162,4 +136,37 @@ class Queue(Protocol):
 
     def depth(self) -> Depth:
         """Return how much lies in the queue."""
+        ...
+
+
+class LeasedQueue(Queue, Protocol):
+    """A queue that gives its events out itself. Many processes may lease; no event is ever held twice at a time.
+
+    A lease that runs out (its worker died) makes the event available again with the next attempt. ``extend``,
+    ``settle``, ``retry`` and ``bury`` with a receipt that is no longer the current one change nothing and return
+    ``False``: the event belongs to somebody else by now. A receipt stays the current one until the event is leased
+    again, so a worker that was late, but whose event nobody took, can still end its work.
+    """
+
+    def lease(self, count: int, seconds: float) -> Sequence[Lease]:
+        """Take up to ``count`` events for ``seconds``, the ones due longest first.
+
+        Empty when none is due, and cheap then, because it is polled; never waits for one.
+        """
+        ...
+
+    def extend(self, lease: Lease, seconds: float) -> bool:
+        """Hold the lease until ``seconds`` from now."""
+        ...
+
+    def settle(self, lease: Lease) -> bool:
+        """The work is done: forget the event."""
+        ...
+
+    def retry(self, lease: Lease, delay_seconds: float) -> bool:
+        """The work failed for now: make the event available again after the delay."""
+        ...
+
+    def bury(self, lease: Lease, reason: str) -> bool:
+        """The work failed for good: keep the event, with its reason, where a person finds it."""
         ...

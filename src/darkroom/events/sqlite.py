@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from darkroom.events import Buried, Depth, EdgePurge, Event, ImageDeleted, Lease, ObjectCreated, ResultWanted
+from darkroom.events import Buried, Depth, Event, Lease
+from darkroom.events.documents import KINDS, from_document, to_document
 from darkroom.sqlite import Database
 
 if TYPE_CHECKING:
@@ -42,15 +42,6 @@ CREATE TABLE buried (
     buried_at INTEGER NOT NULL
 )"""
 
-# The name of a kind is for ever: a changed shape takes a new name, which older releases then leave alone.
-_KINDS: dict[str, type[Event]] = {
-    "object-created": ObjectCreated,
-    "image-deleted": ImageDeleted,
-    "edge-purge": EdgePurge,
-    "result-wanted": ResultWanted,
-}
-_NAMES = {kind: name for name, kind in _KINDS.items()}
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -63,10 +54,11 @@ class SqliteQueue:
         self._clock = clock
 
     def publish(self, event: Event, *, delay_seconds: float = 0.0) -> None:
+        kind, document = to_document(event)
         with self._database.write() as connection:
             connection.execute(
                 "INSERT INTO events (kind, document, due) VALUES (?, ?, ?)",
-                (_NAMES[type(event)], json.dumps(asdict(event)), self._in(delay_seconds)),
+                (kind, json.dumps(document), self._in(delay_seconds)),
             )
 
     def lease(self, count: int, seconds: float) -> Sequence[Lease]:
@@ -77,7 +69,7 @@ class SqliteQueue:
             due = connection.execute(
                 "SELECT id, kind, document, attempts + 1 FROM events"
                 " WHERE due <= ? AND kind IN (?, ?, ?, ?) ORDER BY due, id LIMIT ?",
-                (self._in(0), *_KINDS, count),
+                (self._in(0), *KINDS, count),
             ).fetchall()
             ends = self._in(seconds)
             for number, kind, document, attempt in due:
@@ -114,7 +106,7 @@ class SqliteQueue:
             rows = connection.execute(
                 "SELECT id, kind, document, attempts, reason, buried_at FROM buried"
                 " WHERE kind IN (?, ?, ?, ?) ORDER BY id DESC LIMIT ?",
-                (*_KINDS, limit),
+                (*KINDS, limit),
             )
             return [
                 Buried(
@@ -177,7 +169,7 @@ class SqliteQueue:
     def _any_due(self) -> bool:
         with self._database.read() as connection:
             row = connection.execute(
-                "SELECT 1 FROM events WHERE due <= ? AND kind IN (?, ?, ?, ?) LIMIT 1", (self._in(0), *_KINDS)
+                "SELECT 1 FROM events WHERE due <= ? AND kind IN (?, ?, ?, ?) LIMIT 1", (self._in(0), *KINDS)
             ).fetchone()
             return row is not None
 
@@ -200,8 +192,4 @@ def _removed(connection: sqlite3.Connection, grave: Buried) -> bool:
 
 
 def _event(kind: str, document: str) -> Event:
-    event = _KINDS[kind]
-    members: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(document).items()
-    }
-    return event(**{field.name: members[field.name] for field in fields(event)})
+    return from_document(kind, json.loads(document))

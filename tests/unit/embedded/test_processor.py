@@ -13,10 +13,11 @@ import pytest
 
 from clock import Clock
 from darkroom.arrival import GAVE_UP, RENDER_TRIES
-from darkroom.embedded.processor import OUR_SIDE, Pace, Processor
+from darkroom.embedded.processor import Pace, Processor
 from darkroom.errors import RenderFailed, StorageFull, Unavailable
 from darkroom.events import PATIENT_ATTEMPTS, EdgePurge, ImageDeleted, ObjectCreated
 from darkroom.events.memory import MemoryQueue
+from darkroom.trials import OUR_SIDE
 from patience import eventually
 
 if TYPE_CHECKING:
