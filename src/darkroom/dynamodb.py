@@ -30,9 +30,9 @@ THREADS = 8
 """Requests of one caller that are under way at the same time."""
 
 CONFIG = botocore.config.Config(
-    connect_timeout=2,
-    read_timeout=5,
-    retries={"mode": "standard", "total_max_attempts": 4},
+    connect_timeout=1,
+    read_timeout=3,
+    retries={"mode": "standard", "total_max_attempts": 3},
     max_pool_connections=4 * THREADS,
 )
 

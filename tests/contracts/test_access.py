@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from clock import Clock
 from darkroom.access import Caller, Rate, Scope, split_key
+from darkroom.access.dynamodb import DynamoAccess
 from darkroom.access.memory import MemoryAccess
 from darkroom.access.sqlite import SqliteAccess
 from darkroom.errors import InvalidRequest
+from tables import tables_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from darkroom.access import Access
+    from emulator import Emulator
+    from tables import Tables
 
 ALL = frozenset(Scope)
 
@@ -28,10 +33,20 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="module")
+def tables(emulator: Emulator) -> Iterator[Tables]:
+    with tables_in(emulator) as it:
+        yield it
+
+
+@pytest.fixture(params=["memory", "sqlite", "dynamodb"])
 def access(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Access]:
     if request.param == "memory":
         yield MemoryAccess(clock)
+    elif request.param == "dynamodb":
+        tables = request.getfixturevalue("tables")
+        with closing(DynamoAccess(tables.client, tables.make(), clock)) as on_table:
+            yield on_table
     else:
         durable = SqliteAccess(tmp_path / "access.sqlite", clock)
         yield durable

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,17 +18,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkroom.access import NANOSECONDS, Rate
+from darkroom.access.dynamodb import DynamoRates
 from darkroom.access.memory import MemoryRates
 from darkroom.access.shared import SharedRates
 from darkroom.errors import Unavailable
+from tables import tables_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from darkroom.access import Rates
+    from emulator import Emulator
+    from tables import Tables
 
 WORKER = Path(__file__).parents[1] / "support" / "rates_worker.py"
-KINDS = ("memory", "shared")
+KINDS = ("memory", "shared", "dynamodb")
 HOURS_SINCE_BOOT = 5 * 3600 * NANOSECONDS
 
 
@@ -45,11 +49,27 @@ class Clock:
         self.now += round(seconds * NANOSECONDS)
 
 
+TABLES: list[Tables | None] = [None]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def aws(emulator: Emulator) -> Iterator[None]:
+    """Have tables to keep rates in, wherever a test does so."""
+    with tables_in(emulator) as TABLES[0]:
+        yield
+
+
 @contextmanager
 def opened(kind: str, clock: Clock) -> Iterator[Rates]:
     """Give new rates, all buckets full."""
     if kind == "memory":
         yield MemoryRates(clock)
+        return
+    if kind == "dynamodb":
+        tables = TABLES[0]
+        assert tables is not None
+        with closing(DynamoRates(tables.client, tables.make(), clock)) as on_table:
+            yield on_table
         return
     with tempfile.TemporaryDirectory() as folder:
         yield SharedRates(Path(folder) / "rates", clock)
