@@ -1,7 +1,7 @@
 # Everything is installed into .venv (the AWS emulator of the tests into .venv-emulator, what checks and packages the AWS
 # stack into .venv-infra), from the hashed lists in requirements/; nothing outside this folder is touched.
 .DEFAULT_GOAL := help
-.PHONY: help install serve test soak bench lint type docs package lock clean
+.PHONY: help install serve test soak bench goldens contact-sheet lint type docs package lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -25,7 +25,7 @@ COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --
 SYSTEM_PACKAGES := nginx-light wrk strace chromium
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(RUN) ## install the service into .venv, and no more
 
@@ -41,6 +41,12 @@ test: $(DEV) $(EMULATOR) $(INFRA) ## run the tests (TESTS=tests/unit to run some
 
 soak: $(DEV) $(EMULATOR) $(INFRA) ## run the long repetitions that `make test` leaves out
 	$(BIN)/python -m pytest -m soak $(TESTS)
+
+goldens: $(DEV) ## write the golden pictures that are new or look different; look at each before you commit it
+	$(BIN)/python tests/support/golden.py
+
+contact-sheet: $(DEV) ## draw every golden case on one sheet, for your eyes: contact-sheet.png
+	$(BIN)/python tests/support/contact_sheet.py
 
 bench: $(DEV) $(EMULATOR) $(INFRA) ## measure everything that has a figure (BENCH=deliver for one)
 	@if [ -n "$(BENCH)" ]; then $(BIN)/python bench/$(BENCH).py; \

@@ -10,6 +10,8 @@ from __future__ import annotations
 import base64
 import io
 import random
+import struct
+import zlib
 from typing import Any
 
 from PIL import ExifTags, Image, ImageCms, ImageDraw
@@ -23,7 +25,7 @@ RED, GREEN, BLUE, YELLOW = (220, 40, 40), (40, 180, 60), (40, 60, 210), (235, 21
 LATITUDE = 48.858370
 """The place in ``camera_exif``: nothing that the service gives away may contain it."""
 
-_STORED = {
+STORED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -113,8 +115,8 @@ def _stored(picture: Image.Image, orientation: int | None, exif: bytes | None) -
     """Return the picture as it lies in the file, and the options that say so."""
     if orientation is None:
         return picture, {} if exif is None else {"exif": exif}
-    if orientation in _STORED:
-        picture = picture.transpose(_STORED[orientation])
+    if orientation in STORED:
+        picture = picture.transpose(STORED[orientation])
     tag = Image.Exif()
     tag[ExifTags.Base.Orientation] = orientation
     return picture, {"exif": tag.tobytes() if exif is None else exif}
@@ -183,6 +185,20 @@ def png(
     elif mode is not None:
         picture = picture.convert(mode)
     return encode(picture, "PNG", **told, **options)
+
+
+def deep_png(picture: Image.Image) -> bytes:
+    """Return an RGB picture as a PNG of 16 bits a sample, written by hand since Pillow has none of it."""
+    width, height = picture.size
+    row = 3 * width
+    samples = picture.convert("RGB").tobytes()
+    lines = (samples[at : at + row] for at in range(0, len(samples), row))
+    packed = zlib.compress(b"".join(b"\0" + bytes(half for value in line for half in (value, value)) for line in lines))
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", packed), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )
 
 
 def webp(
@@ -281,8 +297,8 @@ def heic(
     With ``second`` another picture lies beside it, which is not the primary one.
     """
     stored = scene(width, height)
-    if orientation in _STORED:
-        stored = stored.transpose(_STORED[orientation])
+    if orientation in STORED:
+        stored = stored.transpose(STORED[orientation])
     return heic_writer.heic(stored, orientation=orientation, exif=exif, icc=icc, xmp=xmp, second=second)
 
 
