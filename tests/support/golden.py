@@ -107,7 +107,7 @@ def leaves(width: int = 300, height: int = 160) -> Image.Image:
 
 
 def meeting(width: int = 400, height: int = 160) -> Image.Image:
-    """Return a face at the right edge and mist of every grey at the left one: one draws the eye, one is hard to pack."""
+    """Return a face at the right edge, which draws the eye, and mist of every grey at the left one, hard to pack."""
     picture = face(width, height)
     mist = pictures.photo(width // 3, height, seed=8).convert("L").filter(ImageFilter.GaussianBlur(8))
     low, high = mist.getextrema()
