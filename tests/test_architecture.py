@@ -34,7 +34,19 @@ PORTS = {
 CORE = {
     *(
         f"darkroom.{name}"
-        for name in ("service", "arrival", "trials", "settings", "ondemand", "sweep", "audit", "verify", "failures")
+        for name in (
+            "service",
+            "arrival",
+            "trials",
+            "rules",
+            "upkeep",
+            "settings",
+            "ondemand",
+            "sweep",
+            "audit",
+            "verify",
+            "failures",
+        )
     ),
     *(f"darkroom.{name}" for name in ("holdings", "transfer", "exports", "files", "trust")),
     *(f"darkroom.cost{name}" for name in ("", ".prices", ".scenario", ".bill", ".levers", ".chart")),

@@ -9,7 +9,6 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,6 @@ from darkroom.access.sqlite import SqliteAccess, SqliteSecrets
 from darkroom.bucket.leftovers import FolderLeftovers
 from darkroom.bucket.notifying import NotifyingBucket
 from darkroom.bucket.objects import FolderBucket, ObjectBucket
-from darkroom.catalog.quotas import Quota
 from darkroom.catalog.sqlite import SqliteCatalog
 from darkroom.edge.answers import Lifetimes
 from darkroom.edge.defaults import default_objects, distrust_defaults, packaged, shelve_defaults
@@ -45,15 +43,15 @@ from darkroom.figures.prometheus import PrometheusFigures, empty
 from darkroom.http.app import ApiOptions, create_api, front
 from darkroom.http.delivery import DeliveryApp
 from darkroom.http.reception import Reception
-from darkroom.model import Truncated
 from darkroom.names import UPLOAD_PREFIX
 from darkroom.ondemand import OnDemand
 from darkroom.results.sqlite import SqliteResults
-from darkroom.service import Rules, Service, utc_now
+from darkroom.rules import ages_of, rules_of
+from darkroom.service import Service, utc_now
 from darkroom.sqlite import Database, Engine, copy, data_format, engine
 from darkroom.sweep import Ages, Sweep
 from darkroom.transfer import Collection
-from darkroom.transform import Elsewhere, Limits, Order, sandbox
+from darkroom.transform import Elsewhere, Order, sandbox
 from darkroom.transform.headers import dimensions
 from darkroom.transform.jail import Allowance, JailedTransform
 from darkroom.transform.libraries import Library, libraries
@@ -130,26 +128,7 @@ def service(settings: Settings, transform: Transform | None = None) -> Service:
         far_edge=far_edge,
         figures=PrometheusFigures(layout.figures),
         recipes=load_recipes(settings.recipes),
-        rules=Rules(
-            originals=settings.originals,
-            limits=Limits(
-                bytes=settings.max_upload_bytes,
-                pixels=settings.max_pixels,
-                side=settings.max_side,
-                frames=settings.max_frames,
-                svg=settings.svg,
-                accept_truncated=settings.truncated is Truncated.ACCEPT,
-            ),
-            max_post_bytes=settings.max_post_bytes,
-            max_tags=settings.max_tags,
-            ticket_life=timedelta(seconds=settings.ticket_seconds),
-            quota=Quota(
-                images=settings.owner_images or None,
-                bytes=settings.owner_bytes or None,
-                open_tickets=settings.owner_open_tickets or None,
-                ticket_life=timedelta(seconds=settings.ticket_seconds),
-            ),
-        ),
+        rules=rules_of(settings),
         clock=utc_now,
         randomness=secrets.token_bytes,
     )
@@ -178,17 +157,9 @@ def _far_edge(settings: Settings) -> FarEdge | None:
 
 def ages(settings: Settings) -> Ages:
     """Return how old something has to be before it is called left behind."""
-    longest_upload = settings.idle_seconds + settings.max_upload_bytes / settings.minimum_upload_rate
     # A render may wait for a free process as long as for its result.
     longest_try = 2 * settings.render_seconds + Pace().lease
-    return Ages.of(
-        ticket_life=timedelta(seconds=settings.ticket_seconds),
-        longest_upload=timedelta(seconds=longest_upload),
-        attempts=settings.attempts,
-        longest_try=timedelta(seconds=longest_try),
-        failures=timedelta(days=settings.failed_days),
-        tombstones=timedelta(days=settings.deleted_days),
-    )
+    return ages_of(settings, idle_seconds=settings.idle_seconds, longest_try=longest_try)
 
 
 def sweep(settings: Settings, parts: Service) -> Sweep:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from darkroom import names
-from darkroom.embedded.sweeper import FINDINGS_LOGGED, FIRST_SECONDS, Sweeper
+from darkroom.embedded.sweeper import FIRST_SECONDS, Sweeper
 from darkroom.errors import Unavailable
 from darkroom.figures import SWEEP_FINDINGS, SWEEP_SECONDS, SWEEPS
 from darkroom.sweep import FEW, Ages, Finding, Kind, Place, Report, Sweep
+from darkroom.upkeep import FINDINGS_LOGGED, sweep_once
 from rooms import Room
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def test_one_line_says_what_was_done(room: Room, caplog: pytest.LogCaptureFixtur
     room.assets.put(key, b"12345", content_type="image/jpeg")
     room.clock.advance(7200)
     with caplog.at_level(logging.INFO, "darkroom.upkeep"):
-        sweeper(room, Sweep(room.service, AGES, defaults=dict)).sweep(threading.Event())
+        sweep_once(Sweep(room.service, AGES, defaults=dict), room.figures, threading.Event().is_set)
     found, swept = (vars(record) for record in caplog.records)
     assert (found["msg"], found["kind"], found["key"], found["bytes"]) == ("found", "unowned-object", key, 5)
     assert found["mended"] is True
@@ -109,7 +110,7 @@ def test_a_catalog_that_may_have_lost_its_images_is_an_error(room: Room, caplog:
     for number in range(FEW + 1):
         room.assets.put(names.asset_key(STRANGER, f"n{number}", "jpg"), b"1", content_type="image/jpeg")
     room.clock.advance(7200)
-    sweeper(room, Sweep(room.service, AGES, defaults=dict)).sweep(threading.Event())
+    sweep_once(Sweep(room.service, AGES, defaults=dict), room.figures, threading.Event().is_set)
     assert len(room.objects()) == FEW + 1
     assert room.figures.total(SWEEPS, outcome="withheld") == 1
     assert "catalog may have lost" in caplog.records[-1].message
@@ -119,7 +120,7 @@ def test_of_very_many_findings_some_are_written_down_and_all_counted(
     room: Room, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "darkroom.upkeep"):
-        sweeper(room, Told(findings=FINDINGS_LOGGED + 5)).sweep(threading.Event())
+        sweep_once(Told(findings=FINDINGS_LOGGED + 5), room.figures, threading.Event().is_set)
     assert sum(record.message == "found" for record in caplog.records) == FINDINGS_LOGGED
     assert room.figures.total(SWEEP_FINDINGS) == FINDINGS_LOGGED + 5
 
@@ -142,6 +143,6 @@ def test_a_stop_ends_the_sweep_that_is_under_way(room: Room) -> None:
         room.open_upload()
     room.clock.advance(86_400)
     stopping.set()
-    sweeper(room, Sweep(room.service, AGES, defaults=dict)).sweep(stopping)
+    sweep_once(Sweep(room.service, AGES, defaults=dict), room.figures, stopping.is_set)
     assert len(room.catalog.walk("", 10)) == 3
     assert room.figures.total(SWEEPS, outcome="stopped") == 1
