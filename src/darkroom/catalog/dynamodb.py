@@ -17,6 +17,7 @@ import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from heapq import merge
 from itertools import islice
@@ -44,7 +45,6 @@ from darkroom.model import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from datetime import datetime
 
     from darkroom.catalog import Claim
     from darkroom.catalog.quotas import Quota, Usage
@@ -151,7 +151,7 @@ class DynamoCatalog:
             if version not in {None, kept.image.version}:
                 raise VersionMoved(MOVED)
             try:
-                self._remove(kept)
+                self._remove(kept if kept.image.state is State.DELETED else self._bury(kept))
             except ConditionFailed:
                 continue
             return
@@ -225,25 +225,27 @@ class DynamoCatalog:
                 self._counters.take_back(write.image.owner, write.note)
             self._table.write_many(deletes=write.new_keys)
 
-    def _remove(self, kept: _Kept) -> None:
+    def _bury(self, kept: _Kept) -> _Kept:
+        """Make a tombstone of an image, as of one that is deleted; raises ``ConditionFailed``.
+
+        Two who forget an image cannot be told apart by its absence, by its tombstone they can.
+        """
         image = kept.image
-        writer = entries.new_writer(self._clock())
-        note = counting.note(writer, image, None)
-        if note is not None:
-            self._counters.announce(image.owner, note, settled=(kept.counted,))
-        else:  # of a tombstone: without it, nobody could tell any more what became of the note of its last change
-            self._counters.settle(image.owner, (kept.counted,))
+        deleted_at = datetime.fromtimestamp(self._clock(), UTC)
+        stone = dataclasses.replace(image, state=State.DELETED, deleted_at=deleted_at, version=image.version + 1)
+        write = self._begin(kept, stone)
+        self._commit(write)
+        return _read(write.item())
+
+    def _remove(self, kept: _Kept) -> None:
+        """Remove a tombstone; raises ``ConditionFailed`` when it is another one or none any more."""
+        # Once it is gone, nobody could tell any more that what it announced had come about.
+        self._counters.settle(kept.image.owner, (kept.counted,))
         try:
-            self._table.delete(*_image_key(image.id), _same(kept))
+            self._table.delete(*_image_key(kept.image.id), _same(kept))
         except ConditionFailed as failed:
             if failed.item is not None:
-                if note is not None:
-                    self._counters.take_back(image.owner, note)
                 raise
-        with suppress(Unavailable):
-            if note is not None:
-                self._counters.settle(image.owner, (writer,))
-            self._table.write_many(deletes=kept.entries.keys(image.owner, image.id, kept.entries.of))
 
     def _bound(self, image: Image, claim: Claim, held: Item) -> Image | None:
         """Return the image to which the name is bound."""

@@ -43,7 +43,7 @@ _SK = "usage"
 
 
 class Note(NamedTuple):
-    """A difference that was announced: image ``image_id`` is to become ``version``, 0 when it is to be forgotten."""
+    """A difference that was announced: of image ``image_id`` when it becomes ``version``."""
 
     writer: str
     image_id: str
@@ -82,16 +82,13 @@ class Seen(NamedTuple):
     counted: str
 
 
-def note(writer: str, before: Image | None, after: Image | None) -> Note | None:
+def note(writer: str, before: Image | None, after: Image) -> Note | None:
     """Return what is to be announced of a write, or ``None`` when it changes nothing that is counted."""
-    one = before or after
-    assert one is not None
     images = _living(after) - _living(before)
     length = _bytes(after) - _bytes(before)
     if not images and not length:
         return None
-    awaiting = after is not None and after.state is State.AWAITING
-    return Note(writer, one.id, 0 if after is None else after.version, images, length, awaiting)
+    return Note(writer, after.id, after.version, images, length, after.state is State.AWAITING)
 
 
 def _living(image: Image | None) -> int:
@@ -282,10 +279,7 @@ def _fate(one: Note, seen: Seen | None, now: float) -> bool | None:
     """Tell whether a write came about: ``False`` if it cannot any more, ``None`` while it may be under way."""
     if seen is not None and seen.counted == one.writer:
         return True
-    if one.version == 0:
-        if seen is None:
-            return True
-    elif seen is not None and seen.image.version >= one.version:
+    if seen is not None and seen.image.version >= one.version:
         return False
     return False if entries.age(one.writer, now) > UNDER_WAY_SECONDS else None
 
