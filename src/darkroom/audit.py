@@ -35,6 +35,7 @@ DIFFERENCES = frozenset(
         Kind.UNOWNED_OBJECT,
         Kind.FOREIGN_OBJECT,
         Kind.MISSING_OBJECT,
+        Kind.MISSING_RESULT,
         Kind.NO_LEDGER,
     }
 )
@@ -84,7 +85,7 @@ def audit(
         else:
             confirm(finding)
 
-    sweep = Sweep(service, _AT_ONCE, defaults=defaults)
+    sweep = Sweep(service, _AT_ONCE, defaults=defaults, results_too=True)
     report = sweep.run(dry=True, tell=suspect)
     if suspects:
         pause(SETTLE_SECONDS)

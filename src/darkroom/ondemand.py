@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import BinaryIO
 
-    from darkroom.bucket import Bucket
     from darkroom.events import ResultWanted
     from darkroom.model import Image
     from darkroom.service import Service
@@ -186,13 +185,21 @@ class OnDemand:
             raise Unavailable(msg) from refused
 
     def _opened(self, image: Image, candidate: Candidate) -> BinaryIO | None:
-        bucket: Bucket = self.service.assets
-        keys = [] if candidate.key is None else [candidate.key]
-        if candidate.key is None:
-            bucket, keys = self.service.uploads, [names.original_key(image.id), names.archive_key(image.id)]
+        """Open what a result could be made from; ``None`` when it is not there, or is not what was stored."""
+        bucket, keys, checksum_of = self.service.uploads, ledger.source_keys(image), ledger.sha256_of
+        expected = ledger.expected_source(image)
+        if candidate.key is not None:
+            bucket, keys, checksum_of = self.service.assets, (candidate.key,), ledger.checksum_of
+            expected = ledger.expected(image, candidate.key)
         for key in keys:
             try:
-                return bucket.open(key)[1]
+                stat, file = bucket.open(key)
             except NotFound:
                 continue
+            if expected in {None, checksum_of(file)}:
+                file.seek(0)
+                return file
+            file.close()
+            self.service.figures.add(f.DAMAGED_OBJECTS, finder="delivery")
+            log.error("object damaged", extra={"key": key, "bytes": stat.bytes})
         return None

@@ -69,6 +69,8 @@ class Kind(StrEnum):
     """An object under a name that this program gives to none, so somebody else put it there: reported only."""
     MISSING_OBJECT = "missing-object"
     """A ready image's object is missing: everything is made anew if the original is kept, else it is reported."""
+    MISSING_RESULT = "missing-result"
+    """A picture made on demand is missing: it is made anew when it is asked for. Only an audit looks for it."""
     NO_LEDGER = "no-ledger"
     """A ready image of a release that kept no ledger: what lies under its prefix is written into one."""
     LEFTOVER_FILE = "leftover-file"
@@ -195,9 +197,14 @@ class Sweep:
         *,
         defaults: Callable[[], Mapping[str, str | None]],
         leftovers: Leftovers | None = None,
+        results_too: bool = False,
     ) -> None:
-        """``defaults`` returns the ledger of the default images: their keys and checksums."""
+        """``defaults`` returns the ledger of the default images: their keys and checksums.
+
+        ``results_too`` also asks for every image which results should be there.
+        """
         self._service = service
+        self._results_too = results_too
         self._ages = ages
         self._defaults = defaults
         self._leftovers = leftovers
@@ -329,6 +336,8 @@ class Sweep:
         else:
             yield from self._of_state(shelf, image)
             yield from self._too_much(shelf, image)
+            if self._results_too:
+                yield from self._of_results(shelf, image)
 
     def _nobodys(self, shelf: Shelf) -> Iterator[Finding]:
         for place, stat in _all(shelf):
@@ -384,6 +393,12 @@ class Sweep:
         for key, one in owned.items():
             if one.checksum is not None and key not in there:
                 yield Finding(kind=Kind.MISSING_OBJECT, place=Place.ASSETS, image_id=image.id, key=key)
+
+    def _of_results(self, shelf: Shelf, image: Image) -> Iterator[Finding]:
+        there, prefix = {stat.key for stat in shelf.objects}, names.asset_prefix(image.id)
+        for key in [prefix + result.name for result in self._service.results.finished(image.id)]:
+            if key not in there:
+                yield Finding(kind=Kind.MISSING_RESULT, place=Place.ASSETS, image_id=image.id, key=key)
 
     def _is_result(self, stat: Stat) -> bool:
         image_id, name = names.parse_asset_key(stat.key) or ("", "")

@@ -100,6 +100,7 @@ class Verifier:
             repaired = bool(faulty) and repair and self._repair(now, faulty)
             result.repairs += repaired
             self._tell(faulty, repaired, tell)
+            self._tell(self._of_results(now, repair=repair), repair, tell)
         result.seconds = time.monotonic() - began
         return result
 
@@ -131,6 +132,20 @@ class Verifier:
                 return image, faulty
             image = now
         return image, []
+
+    def _of_results(self, image: Image, *, repair: bool) -> list[Faulty]:
+        """Return which pictures made on demand are damaged; repaired are those by not being there any more."""
+        service, prefix = self._service, names.asset_prefix(image.id)
+        faulty = []
+        for one in service.results.finished(image.id):
+            fault = self._compare(service.assets, prefix + one.name, ledger.checksum_of, one.checksum)
+            # One that is missing is made anew when it is asked for, and so is one that was made void meanwhile.
+            if fault not in {None, Fault.MISSING_OBJECT} and one in service.results.finished(image.id):
+                faulty.append(Faulty(fault=fault, key=prefix + one.name, image_id=image.id))
+                if repair:
+                    service.assets.delete(prefix + one.name)
+                    service.purges.purge(image.id, (one.name,))
+        return faulty
 
     def _look(self, image: Image) -> Iterator[Faulty]:
         prefix = names.asset_prefix(image.id)

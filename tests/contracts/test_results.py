@@ -59,6 +59,19 @@ def test_a_result_is_there_once_it_is_finished(results):
     assert results.find(OTHER, NAME) is None
 
 
+def test_all_that_is_finished_of_an_image_is_listed_and_is_not_used_by_that(results, clock):
+    other = Result(image_id=IMAGE, name="t/width=5.jpg", checksum="another")
+    made(results, MADE)
+    made(results, other)
+    made(results, Result(image_id=OTHER, name=NAME, checksum="of the other"))
+    results.claim(IMAGE, "t/width=6.jpg", 60)
+    clock.advance(86_400)
+    assert list(results.finished(IMAGE)) == [other, MADE]
+    assert (IMAGE, NAME) in results.unused(clock(), 10)
+    results.void(IMAGE)
+    assert list(results.finished(IMAGE)) == []
+
+
 def test_one_makes_it_and_another_only_once_that_ones_time_is_over(results, clock):
     first = results.claim(IMAGE, NAME, 60)
     assert results.claim(IMAGE, NAME, 60) is None

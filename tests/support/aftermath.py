@@ -102,7 +102,8 @@ def _of_one(data: Path, load: Load, memory: Memory, image: Image) -> Iterator[st
         yield f"the original of {name} is not what was sent"
     if image.facts.source.sha256 != studio.sha256(memory.sample.body):
         yield f"{name} says that its original had another checksum"
-    found = _files(data / "assets" / "i" / image.id)
+    files = _files(data / "assets" / "i" / image.id)
+    found = {name: sha256 for name, sha256 in files.items() if not name.startswith(names.RESULTS)}
     # Without its original an image is not rendered again when its focus moves, so it may look as before.
     foci = [image.focus] if kept else sorted(memory.foci_ever, key=repr)
     if found not in load.studio.looks(memory.sample, foci, memory.renditions):
@@ -129,6 +130,9 @@ def _of_owners(data: Path, images: dict[str, Image]) -> Iterator[str]:
             continue
         if len(originals) != (1 if image.original is Original.KEPT else 0):
             yield f"{image.id} ({image.state}) has its original {image.original}, and there is {originals}"
+        results = {key for key in owned if key.startswith(f"{prefix}{names.RESULTS}")}
+        owned -= results
+        yield from _of_results(data, image, results)
         listed = {variant.key for variant in image.variants}
         if listed - owned:
             yield f"{image.id} ({image.state}) lacks {listed - owned}"
@@ -136,6 +140,19 @@ def _of_owners(data: Path, images: dict[str, Image]) -> Iterator[str]:
             yield from _of_its_ledger(data, image, owned)
     if assets or uploads:
         yield f"bytes without an owner: {sorted(assets | uploads)}"
+
+
+def _of_results(data: Path, image: Image, lying: set[str]) -> Iterator[str]:
+    """Pictures made on demand are entered, and what is finished is there and whole."""
+    with closing(sqlite3.connect(data / "results.sqlite3")) as connection:
+        entered = dict(connection.execute("SELECT name, checksum FROM results WHERE image_id = ?", (image.id,)))
+    prefix = names.asset_prefix(image.id)
+    if lying - {prefix + name for name in entered}:
+        yield f"{image.id} has {sorted(lying)}, and made on demand were {sorted(entered)}"
+    for name, checksum in entered.items():
+        body = _read(data / "assets" / prefix / name)
+        if checksum is not None and (body is None or ledger.checksum(body) != checksum or not studio.decodes(body)):
+            yield f"{prefix}{name} is {'missing' if body is None else 'not as it was made'}"
 
 
 def _of_its_ledger(data: Path, image: Image, owned: set[str]) -> Iterator[str]:

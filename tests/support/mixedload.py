@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 UNSETTLED_MAX = 5
 """How many images of a person may be on their way at a time: what the queue holds is bounded by that."""
 RENDITIONS_MAX = 2
+WIDTHS = (20, 33)
+"""Of the pictures that are asked for on demand: smaller than any sample."""
 MISS_SECONDS = 1.2
 """More than a worker believes that a picture is missing."""
 
@@ -147,6 +149,7 @@ class _Person:
             self._reprocess: 3,
             self._delete: 4,
             self._view: 30,
+            self._view_on_demand: 10,
             self._search: 6,
             self._fetch_original: 4,
         }
@@ -375,6 +378,24 @@ class _Person:
                 self._load.fault(f"{path} of {memory.filename} is served with bytes that nobody made")
         elif answer.status_code != 404 or must_be_there:
             self._load.fault(f"{path} of {memory.filename} answers {answer.status_code}, and it was ready")
+
+    def _view_on_demand(self) -> None:
+        """Look at a picture of anybody's in a size that is made when it is asked for."""
+        memories = [memory for memory in self._load.all() if memory.id is not None]
+        if not memories:
+            return
+        memory, width = self._random.choice(memories[-100:]), self._random.choice(WIDTHS)
+        removal = memory.removal
+        path = f"/i/{memory.id}/t/width={width}/u.jpg"
+        answer = self._client.get(path)
+        self._load.count(f"on demand {answer.status_code}")
+        if answer.status_code == 200:
+            if removal == "promised":
+                self._load.fault(f"{path} of {memory.filename} is served after its delete")
+            if memory.sample.code is not None or studio.width_of(answer.content) != width:
+                self._load.fault(f"{path} of {memory.filename}, {memory.sample.name}, is served, {answer.headers}")
+        elif answer.status_code not in {404, 503}:
+            self._load.fault(f"{path} of {memory.filename} answers {answer.status_code}: {answer.text[:300]}")
 
     def _search(self) -> None:
         gone = {memory.id for memory in self._load.all() if memory.removal == "promised"}

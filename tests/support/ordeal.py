@@ -29,7 +29,7 @@ from darkroom.bucket.leftovers import FolderLeftovers
 from darkroom.embedded import wire
 from darkroom.sweep import Ages, Sweep
 from darkroom.verify import Verifier
-from mixedload import Load
+from mixedload import WIDTHS, Load
 from outages import PARTS, Machine
 from patience import eventually
 from servers import clean_environment
@@ -54,7 +54,10 @@ class Ordeal:
 
     def __init__(self, folder: Path, *, policy: str, seed: str, people: int = 4) -> None:
         studio = Studio(folder)
-        self.machine = Machine(folder, originals=policy, recipes=str(studio.recipes), log_level="warning")
+        sizes = ",".join(f"{width}x0" for width in WIDTHS)
+        self.machine = Machine(
+            folder, originals=policy, recipes=str(studio.recipes), unsigned_sizes=sizes, log_level="warning"
+        )
         self.load = Load(self.machine.url, studio, seed=seed, policy=policy, people=people)
         self.chance = random.Random(seed)
         self.kills = 0

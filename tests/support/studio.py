@@ -117,6 +117,14 @@ def sha256(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
+def width_of(body: bytes) -> int:
+    """Return the width of a picture that is whole, 0 of any other."""
+    if not decodes(body):
+        return 0
+    with Image.open(io.BytesIO(body)) as picture:
+        return picture.width
+
+
 def decodes(body: bytes) -> bool:
     """Tell whether a picture is whole: every frame of it."""
     try:

@@ -11,9 +11,11 @@ import pytest
 import pictures
 from darkroom import names
 from darkroom.audit import SETTLE_SECONDS, audit
-from darkroom.model import OriginalPolicy
+from darkroom.model import Format, OriginalPolicy
+from darkroom.ondemand import OnDemand
 from darkroom.steps import Step
 from darkroom.sweep import Kind
+from darkroom.transform.options import parse
 from rooms import OWNER, PICTURE, Killed, Room, killing_at
 
 if TYPE_CHECKING:
@@ -68,6 +70,15 @@ def test_a_library_in_every_state_agrees(room: Room) -> None:
     assert differences(room) == []
     room.settle()
     assert differences(room) == []
+
+
+def test_a_picture_made_on_demand_is_owned_and_missed(room: Room) -> None:
+    image = room.ready()
+    OnDemand(room.service).make(image.id, parse("width=20").transformation, Format.JPEG)
+    assert differences(room) == []
+    key = f"i/{image.id}/t/width=20.jpg"
+    room.assets.delete(key)
+    assert differences(room) == [(Kind.MISSING_RESULT, key)]
 
 
 PLANTED: list[tuple[Kind, Callable[[Image], str]]] = [

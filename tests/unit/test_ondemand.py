@@ -225,6 +225,28 @@ def test_a_bucket_that_is_full_keeps_nothing(room, image):
     make(room, image)
 
 
+def test_nothing_is_made_from_what_is_not_as_it_was_stored(room, transform, image):
+    original = names.original_key(image.id)
+    room.uploads.put(original, PICTURE[:-1] + b"\0", content_type="image/jpeg")
+    transform.seen.clear()
+    make(room, image, parse("width=390").transformation)
+    assert len(PICTURE) not in transform.seen
+    for variant in image.variants:
+        room.assets.put(variant.key, b"damaged", content_type="image/jpeg")
+    with pytest.raises(Unavailable):
+        make(room, image, parse("width=391").transformation)
+
+
+def test_a_used_ticket_does_not_decide_what_results_are_made_from():
+    room = Room(recipes=(SMALL,), originals=OriginalPolicy.ARCHIVE)
+    image = room.ready(PICTURE)
+    watched = Watched()
+    room.replaced(transform=watched)
+    room.uploads.put(names.original_key(image.id), pictures.jpeg(500, 300), content_type="image/jpeg")
+    make(room, image, parse("width=390").transformation)
+    assert watched.seen == [len(PICTURE)]
+
+
 def test_there_is_nothing_of_an_image_that_is_not_ready(room):
     image = room.receive(PICTURE)
     with pytest.raises(NotFound):

@@ -261,7 +261,7 @@ def test_a_dry_sweep_finds_the_same_and_changes_nothing(
 
 
 def test_every_kind_is_tried() -> None:
-    reported = {Kind.LOST_ORIGINAL, Kind.FOREIGN_OBJECT, Kind.MISSING_OBJECT}
+    reported = {Kind.LOST_ORIGINAL, Kind.FOREIGN_OBJECT, Kind.MISSING_OBJECT, Kind.MISSING_RESULT}
     assert {kind for kind, _, _ in MENDED} | reported == set(Kind)
 
 

@@ -11,8 +11,10 @@ import pytest
 import pictures
 from darkroom import ledger, names
 from darkroom.figures import DAMAGED_OBJECTS
-from darkroom.model import Original, OriginalPolicy, State
+from darkroom.model import Format, Original, OriginalPolicy, State
+from darkroom.ondemand import OnDemand
 from darkroom.service import Edit
+from darkroom.transform.options import parse
 from darkroom.verify import Defaults, Fault, Verification, Verifier
 from rooms import OWNER, PICTURE, Room
 
@@ -234,3 +236,20 @@ def test_damaged_default_images_are_made_anew_at_the_next_start(deleting: Verifi
     assert deleting.distrusted == 0
     assert deleting.verify(defaults=defaults, repair=True) == [(Fault.DAMAGED_OBJECT, "default/small.jpg", True)]
     assert deleting.distrusted == 1
+
+
+def test_a_damaged_picture_made_on_demand_is_found_and_comes_back_when_it_is_asked_for(keeping: VerifiedRoom) -> None:
+    image = keeping.ready()
+    wanted = parse("width=20").transformation
+    OnDemand(keeping.service).make(image.id, wanted, Format.JPEG)
+    key = f"i/{image.id}/t/width=20.jpg"
+    whole = keeping.assets.get(key).body
+    assert keeping.verify() == []
+    assert keeping.result.objects == 5
+    flip(keeping.assets, key, 999)
+    assert keeping.verify() == [(Fault.DAMAGED_OBJECT, key, False)]
+    assert keeping.verify(repair=True) == [(Fault.DAMAGED_OBJECT, key, True)]
+    assert keeping.verify() == []
+    OnDemand(keeping.service).make(image.id, wanted, Format.JPEG)
+    assert keeping.assets.get(key).body == whole
+    assert keeping.get(image) == image, "the image itself was touched"

@@ -118,9 +118,12 @@ class Pictures:
 
         Raises ``Unavailable`` when its bytes are not those any more that were read before.
         """
-        file = await self._pool.run(self._open, picture, start)
-        if file is None:
-            self._cache.remove(picture.stat.key)
+        file = None
+        try:
+            file = await self._pool.run(self._open, picture, start)
+        finally:
+            if file is None:
+                self._cache.remove(picture.stat.key)
         return file
 
     def close(self) -> None:

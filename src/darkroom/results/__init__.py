@@ -45,6 +45,10 @@ class Results(Protocol):
         """Return a finished result, ``None`` when it is not made, being made, or void. It counts as used now."""
         ...
 
+    def finished(self, image_id: str) -> Sequence[Result]:
+        """Return all finished results of an image, by name; for upkeep: none of them counts as used by that."""
+        ...
+
     def claim(self, image_id: str, name: str, seconds: float, *, damaged: str | None = None) -> str | None:
         """Take it upon oneself to make a result, and enter its name; of many who try at once exactly one may.
 
@@ -90,6 +94,10 @@ class NoResults:
     def find(self, image_id: str, name: str) -> Result | None:  # noqa: ARG002  # the port's signature, as below
         """As the port says: there is none."""
         return None
+
+    def finished(self, image_id: str) -> Sequence[Result]:  # noqa: ARG002
+        """As the port says: there is none."""
+        return ()
 
     def claim(self, image_id: str, name: str, seconds: float, *, damaged: str | None = None) -> str | None:  # noqa: ARG002
         """As the port says: nobody may."""

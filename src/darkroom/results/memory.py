@@ -44,6 +44,14 @@ class MemoryResults:
                 image_id=image_id, name=name, checksum=entry.checksum, stamp=entry.stamp, kept_size=entry.kept_size
             )
 
+    def finished(self, image_id: str) -> Sequence[Result]:
+        with self._lock:
+            return [
+                Result(image_id=of, name=name, checksum=entry.checksum, stamp=entry.stamp, kept_size=entry.kept_size)
+                for (of, name), entry in sorted(self._entries.items())
+                if of == image_id and entry.checksum is not None
+            ]
+
     def claim(self, image_id: str, name: str, seconds: float, *, damaged: str | None = None) -> str | None:
         with self._lock:
             now = self._clock()

@@ -61,6 +61,18 @@ class SqliteResults:
                 )
         return Result(image_id=image_id, name=name, checksum=checksum, stamp=stamp, kept_size=kept_size)
 
+    def finished(self, image_id: str) -> Sequence[Result]:
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT name, checksum, stamp, kept_size FROM results"
+                " WHERE image_id = ? AND checksum IS NOT NULL ORDER BY name",
+                (image_id,),
+            ).fetchall()
+        return [
+            Result(image_id=image_id, name=name, checksum=checksum, stamp=stamp, kept_size=kept_size)
+            for name, checksum, stamp, kept_size in rows
+        ]
+
     def claim(self, image_id: str, name: str, seconds: float, *, damaged: str | None = None) -> str | None:
         now, receipt = self._now(), secrets.token_hex(8)
         with self._database.write() as connection:
