@@ -96,8 +96,9 @@ class Catalog(Protocol):
     def search(self, query: Query) -> Page:
         """Return one page, newest first by id, of at most ``query.limit`` images of ``query.owner``.
 
-        Walks the images under that group of terms (``terms.py``) which has the fewest, the earlier of equal ones, and
-        looks at no more than ``WORK_PER_PAGE`` of them: so a page may come short, or empty, with a cursor. The cursor
+        Walks the images under that group of terms (``terms.py``) which has the fewest, the earlier of equal ones (where
+        all have more than 100, a database that does not count them may choose by their newest), and looks at no more
+        than ``WORK_PER_PAGE`` of them: so a page may come short, or empty, with a cursor. The cursor
         stays valid while images come and go. Raises ``InvalidRequest`` for a cursor that this query did not make, and
         for a query that ``terms.plan`` refuses.
         """
