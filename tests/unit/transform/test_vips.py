@@ -15,6 +15,7 @@ import pytest
 import pyvips
 from PIL import Image, ImageChops, ImageSequence, ImageStat
 
+import golden
 import pictures
 import profiles
 from darkroom.errors import UnreadableImage
@@ -354,6 +355,22 @@ def test_the_eye_catching_part_is_kept(gravity: str) -> None:
     assert max(ImageStat.Stat(kept.convert("L")).stddev) > 10
     centre = opened(pictures.encode(dull, "PNG"), recipe(100, 100, fit=Fit.COVER))
     assert max(ImageStat.Stat(centre.convert("L")).stddev) < 2
+
+
+def test_attention_goes_to_a_face_and_entropy_to_what_is_hard_to_pack() -> None:
+    content = pictures.encode(golden.meeting(), "PNG")
+    skin = (224, 172, 140)
+
+    def kept(gravity: str) -> Image.Image:
+        return opened(content, recipe(96, 96, fit=Fit.COVER, gravity=gravity))
+
+    def shows_skin(image: Image.Image) -> bool:
+        return any(near(found, skin, 12) for count, found in image.getcolors(96 * 96) or () if count > 20)
+
+    assert shows_skin(kept("attention"))
+    assert not shows_skin(kept("entropy"))
+    assert max(ImageStat.Stat(kept("entropy").convert("L")).stddev) > 40
+    assert not shows_skin(kept("center"))
 
 
 def test_all_variants_of_a_small_picture_are_the_picture() -> None:
