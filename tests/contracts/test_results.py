@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +14,17 @@ import pytest
 
 from clock import Clock
 from darkroom.results import Result
+from darkroom.results.dynamodb import DynamoResults
 from darkroom.results.memory import MemoryResults
 from darkroom.results.sqlite import SqliteResults
+from tables import tables_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from darkroom.results import Results
+    from emulator import Emulator
+    from tables import Tables
 
 WORKER = Path(__file__).parents[1] / "support" / "results_worker.py"
 IMAGE, OTHER = "01k0000000000000000000000a", "01k0000000000000000000000b"
@@ -32,10 +37,20 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="module")
+def tables(emulator: Emulator) -> Iterator[Tables]:
+    with tables_in(emulator) as it:
+        yield it
+
+
+@pytest.fixture(params=["memory", "sqlite", "dynamodb"])
 def results(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Results]:
     if request.param == "memory":
         yield MemoryResults(clock)
+    elif request.param == "dynamodb":
+        tables = request.getfixturevalue("tables")
+        with closing(DynamoResults(tables.client, tables.make(), clock)) as on_table:
+            yield on_table
     else:
         durable = SqliteResults(tmp_path / "results.sqlite3", clock)
         yield durable

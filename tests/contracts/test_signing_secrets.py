@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from clock import Clock
+from darkroom.access.dynamodb import DynamoSecrets
 from darkroom.access.memory import MemorySecrets
 from darkroom.access.signing import MOST_SECRETS, SECRET_BYTES, signing
 from darkroom.access.sqlite import SqliteAccess, SqliteSecrets
 from darkroom.errors import Conflict, InvalidRequest
 from darkroom.transform.options import is_kid
+from tables import tables_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from darkroom.access.signing import Secrets
+    from emulator import Emulator
+    from tables import Tables
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="module")
+def tables(emulator: Emulator) -> Iterator[Tables]:
+    with tables_in(emulator) as it:
+        yield it
+
+
+@pytest.fixture(params=["memory", "sqlite", "dynamodb"])
 def secrets(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Secrets]:
     if request.param == "memory":
         yield MemorySecrets(Clock())
+    elif request.param == "dynamodb":
+        tables = request.getfixturevalue("tables")
+        with closing(DynamoSecrets(tables.client, tables.make(), Clock())) as on_table:
+            yield on_table
     else:
         durable = SqliteSecrets(tmp_path / "access.sqlite3", Clock())
         yield durable

@@ -2,11 +2,12 @@
 
 A key is the item ``k#id``: its hash, never its secret. ``keys`` has a row for each, in the order in which they were
 made, for listing. It is written before the key and removed after it, so that no key is in use that no list shows. A
-bucket is the item ``r#id``: the moment at which it is full again.
+bucket is the item ``r#id``: the moment at which it is full again. ``signing`` has the secrets that sign addresses.
 """
 
 from __future__ import annotations
 
+import base64
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from darkroom.access import (
     Key,
     Rate,
     Scope,
+    clean_owner,
     is_secret,
     key_text,
     make_key,
@@ -25,15 +27,16 @@ from darkroom.access import (
     secret_hash,
     split_key,
 )
+from darkroom.access.signing import MOST_SECRETS, SigningSecret, check_count, make_secret
 from darkroom.dynamodb import NEW, Condition, ConditionFailed, Table
 from darkroom.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from darkroom.dynamodb import Item
 
-_KEY, _LIST, _RATE = "k#", "keys", "r#"
+_KEY, _LIST, _RATE, _SIGNING = "k#", "keys", "r#", "signing"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _PAGE = 500
@@ -59,8 +62,7 @@ class DynamoAccess:
     def add(self, owner: str, name: str, scopes: frozenset[Scope], *, rate: Rate | None = None) -> tuple[Key, str]:
         key, secret = make_key(owner, name, scopes, self._clock(), rate)
         created_at = (key.created_at - _EPOCH) // _MICROSECOND
-        # Those of one moment are told apart by the time it really is.
-        row = f"{created_at:020d} {time.time_ns():020d} {key.id}"
+        row = _row(created_at, key.id)
         item: Item = {
             "pk": _KEY + key.id,
             "sk": "key",
@@ -89,13 +91,7 @@ class DynamoAccess:
         return Caller(owner=key.owner, scopes=key.scopes, key_id=key.id, rate=key.rate)
 
     def list(self) -> Sequence[Key]:
-        rows: list[str] = []
-        more = True
-        while more:
-            first = f"{rows[-1]}~" if rows else "0"
-            found, more = self._table.query(_LIST, first=first, last="~", limit=_PAGE, keys_only=True)
-            rows += (str(item["sk"]) for item in found)
-        ids = [row.rpartition(" ")[2] for row in rows]
+        ids = [_id(item) for item in _rows(self._table, _LIST)]
         keys = {key.id: key for key in map(_read, self._table.get_many((_KEY + key_id, "key") for key_id in ids))}
         return [keys[key_id] for key_id in ids if key_id in keys]
 
@@ -111,6 +107,59 @@ class DynamoAccess:
             return False
         self._table.write_many(deletes=[(_LIST, str(item["row"]))])
         return True
+
+
+class DynamoSecrets:
+    """``Secrets`` in the table of the keys. ``clock`` returns the present as an aware moment."""
+
+    def __init__(self, client: Any, name: str, clock: Callable[[], datetime]) -> None:  # noqa: ANN401 # untyped library
+        self._table = Table(client, name)
+        self._clock = clock
+
+    def close(self) -> None:
+        """End its threads."""
+        self._table.close()
+
+    def add(self, owner: str) -> SigningSecret:
+        made = make_secret(clean_owner(owner), self._clock())
+        check_count(self._count(owner))
+        created_at = (made.created_at - _EPOCH) // _MICROSECOND
+        item: Item = {
+            "pk": _SIGNING,
+            "sk": _row(created_at, made.id),
+            "owner": owner,
+            "secret": base64.b64encode(made.secret).decode(),
+            "created_at": created_at,
+        }
+        self._table.put(item, NEW)
+        if self._count(owner) > MOST_SECRETS:  # others have added some at the same moment
+            self.retire(made.id)
+            check_count(MOST_SECRETS)
+        return made
+
+    def list(self) -> Sequence[SigningSecret]:
+        return [
+            SigningSecret(
+                id=_id(item),
+                owner=str(item["owner"]),
+                secret=base64.b64decode(str(item["secret"])),
+                created_at=_EPOCH + int(item["created_at"]) * _MICROSECOND,
+            )
+            for item in _rows(self._table, _SIGNING)
+        ]
+
+    def retire(self, secret_id: str) -> bool:
+        for item in _rows(self._table, _SIGNING):
+            if _id(item) == secret_id:
+                try:
+                    self._table.delete(_SIGNING, str(item["sk"]), _THERE)
+                except ConditionFailed:
+                    return False
+                return True
+        return False
+
+    def _count(self, owner: str) -> int:
+        return sum(each.owner == owner for each in self.list())
 
 
 class DynamoRates:
@@ -172,6 +221,25 @@ class DynamoRates:
             if len(self._seen) >= BUCKETS_SEEN:
                 self._seen.clear()
             self._seen[key_id] = full_at
+
+
+def _row(created_at: int, name: str) -> str:
+    """Return the sort key of what is listed in the order in which it was made."""
+    # Those of one moment are told apart by the time it really is.
+    return f"{created_at:020d} {time.time_ns():020d} {name}"
+
+
+def _id(item: Item) -> str:
+    return str(item["sk"]).rpartition(" ")[2]
+
+
+def _rows(table: Table, pk: str) -> Iterator[Item]:
+    """Yield what is listed under a partition key, oldest first."""
+    first, more = "0", True
+    while more:
+        found, more = table.query(pk, first=first, last="~", limit=_PAGE)
+        yield from found
+        first = f"{found[-1]['sk']} " if more else first
 
 
 def _read(item: Item) -> Key:
