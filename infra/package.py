@@ -216,8 +216,20 @@ def _contents(kind: str, target: Target) -> dict[str, bytes]:
         found = _files(Path(folder))
     left_out = (*NOT_OURS, *NOT_OURS_BESIDES[kind])
     ours = {name: content for name, content in _files(ROOT / "src").items() if not name.startswith(left_out)}
-    files = _needed(found) | ours
-    return files | bytecode(files, target)
+    theirs = _needed(found)
+    moved = _sourceless(bytecode(theirs, target), theirs)
+    return theirs | moved | ours | bytecode(ours, target)
+
+
+def _sourceless(made: dict[str, bytes], files: dict[str, bytes]) -> dict[str, bytes]:
+    """Move bytecode to where its source is, and take that out of ``files``: nobody reads other people's code there."""
+    moved = {}
+    for name, content in made.items():
+        folder, _, module = name.rpartition("__pycache__/")
+        stem = folder + module.split(".")[0]
+        files.pop(f"{stem}.py", None)
+        moved[f"{stem}.pyc"] = content
+    return moved
 
 
 def compiler(target: Target) -> str | None:
