@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from darkroom.errors import InvalidRequest
 from darkroom.model import Format
-from darkroom.transform.recipes import COMPASS, DEFAULT_QUALITY, LONGEST_SIDE, SEEKING, Fit
+from darkroom.transform.recipes import COMPASS, DEFAULT_QUALITY, LONGEST_SIDE, SEEKING, Fit, focal_point
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -111,6 +111,8 @@ def normal(transformation: Transformation) -> Transformation:
     framed = transformation.width is not None and transformation.height is not None
     fit = transformation.fit if framed else Fit.INSIDE
     gravity = transformation.gravity if fit in {Fit.COVER, Fit.CONTAIN} else None
+    if gravity is not None and gravity not in SEEKING:
+        gravity = _POINTS.get(focal_point(gravity), gravity)
     if fit is Fit.CONTAIN and (gravity == "center" or gravity in SEEKING):  # nothing is cut off that one could look for
         gravity = None
     return replace(transformation, fit=fit, gravity=gravity, enlarge=transformation.enlarge and sized)
@@ -217,7 +219,7 @@ def _gravity(name: str, text: str) -> str:
     if x is None or y is None or x > 1 or y > 1:
         allowed = f"{', '.join((*COMPASS, *SEEKING))} or X:Y, each from 0 to 1 and of four decimals at most"
         _refuse(name, f"must be one of {allowed}, not {_shown(text)}")
-    return _POINTS.get((x, y)) or f"{_decimal(x)}:{_decimal(y)}"
+    return f"{_decimal(x)}:{_decimal(y)}"
 
 
 def _crop(name: str, text: str) -> Region:
