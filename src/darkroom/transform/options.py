@@ -111,8 +111,9 @@ def normal(transformation: Transformation) -> Transformation:
     framed = transformation.width is not None and transformation.height is not None
     fit = transformation.fit if framed else Fit.INSIDE
     gravity = transformation.gravity if fit in {Fit.COVER, Fit.CONTAIN} else None
-    if gravity is not None and gravity not in SEEKING:
-        gravity = _POINTS.get(focal_point(gravity), gravity)
+    point = None if gravity is None else focal_point(gravity)
+    if point is not None:
+        gravity = _POINTS.get(point, gravity)
     if fit is Fit.CONTAIN and (gravity == "center" or gravity in SEEKING):  # nothing is cut off that one could look for
         gravity = None
     return replace(transformation, fit=fit, gravity=gravity, enlarge=transformation.enlarge and sized)
