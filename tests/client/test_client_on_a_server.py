@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 import pictures
-from darkroom.client import ApiError, Client, Criteria, Labels
+from darkroom.client import ApiError, Client, Criteria, Damaged, Labels
 
 WAIT = 30.0
 
@@ -43,8 +43,10 @@ def test_an_upload_by_ticket_is_made_ready_found_and_fetched(client, tag, tmp_pa
 
     assert [found.id for found in client.search(Criteria(tags=(tag,)))] == [image.id]
     original, variant = io.BytesIO(), io.BytesIO()
-    client.original(image.id, original)
+    client.original(image.id, original, sha256=hashlib.sha256(body).hexdigest())
     assert original.getvalue() == body
+    with pytest.raises(Damaged):
+        client.original(image.id, io.BytesIO(), sha256=hashlib.sha256(b"another").hexdigest())
     client.download(image.variants[0].url, variant)
     assert len(variant.getvalue()) == image.variants[0].bytes
 

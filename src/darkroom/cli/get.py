@@ -56,7 +56,7 @@ def get(
             name = f"{Path(image.filename).stem}-{chosen.name}.{_extension(chosen.format)}"
         with _written(_target(output, name), force=force) as file:
             if original:
-                client.original(image.id, file)
+                client.original(image.id, file, sha256=image.source.sha256 if image.source else None)
             else:
                 client.download(chosen.url, file)
 

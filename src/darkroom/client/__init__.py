@@ -31,7 +31,7 @@ from darkroom.client.answers import (
 )
 from darkroom.client.calls import Client
 from darkroom.client.connection import Patience
-from darkroom.client.errors import ApiError, ClientError, SourceChanged, UnexpectedAnswer, Unreachable
+from darkroom.client.errors import ApiError, ClientError, Damaged, SourceChanged, UnexpectedAnswer, Unreachable
 
 __all__ = [
     "ApiError",
@@ -39,6 +39,7 @@ __all__ = [
     "Client",
     "ClientError",
     "Criteria",
+    "Damaged",
     "Failure",
     "Image",
     "Key",

@@ -25,7 +25,7 @@ from darkroom.client.answers import (
     Usage,
 )
 from darkroom.client.connection import Call, Connection, Patience
-from darkroom.client.errors import ApiError, SourceChanged, UnexpectedAnswer
+from darkroom.client.errors import ApiError, Damaged, SourceChanged, UnexpectedAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -230,16 +230,23 @@ class Client:
                 return False
             raise
 
-    def original(self, image_id: str, target: BinaryIO) -> None:
-        """Write the original into ``target``. On an error ``target`` holds what had come until then."""
-        self._download(f"{_image_url(image_id)}/original", target, with_key=True)
+    def original(self, image_id: str, target: BinaryIO, *, sha256: str | None = None) -> None:
+        """Write the original into ``target``. On an error ``target`` holds what had come until then.
+
+        Raises ``Damaged`` when its checksum is not ``sha256``, in lower-case hex, as ``Image.source`` has it.
+        """
+        digest = hashlib.sha256()
+        with self._connection.stream(f"{_image_url(image_id)}/original", with_key=True) as pieces:
+            for piece in pieces:
+                digest.update(piece)
+                target.write(piece)
+        if sha256 not in {None, digest.hexdigest()}:
+            msg = f"the original of {image_id} came with other bytes than were uploaded; try again"
+            raise Damaged(msg)
 
     def download(self, url: str, target: BinaryIO) -> None:
         """Write the public bytes behind a variant's ``url`` into ``target``; as ``original``."""
-        self._download(url, target, with_key=False)
-
-    def _download(self, url: str, target: BinaryIO, *, with_key: bool) -> None:
-        with self._connection.stream(url, with_key=with_key) as pieces:
+        with self._connection.stream(url, with_key=False) as pieces:
             target.writelines(pieces)
 
     def variants(self) -> list[Recipe]:

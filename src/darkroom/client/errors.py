@@ -19,6 +19,10 @@ class SourceChanged(ClientError):
     """The file was not the same while it was being sent as when it was measured. Nothing was uploaded."""
 
 
+class Damaged(ClientError):
+    """What came is not what is known to be there: it was damaged on the way."""
+
+
 class ApiError(ClientError):
     """The server refused.
 

@@ -103,13 +103,17 @@ class Layout:
             if self.restoring.exists():
                 msg = f"{self.root} was not restored to the end; remove it and run `darkroom restore` again"
                 raise BadConfiguration(msg)
-            for folder in self._folders:
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.make_folders()
             for left_over in self.incoming.iterdir():
                 if left_over.is_dir():
                     shutil.rmtree(left_over)
                 else:
                     left_over.unlink()
+
+    def make_folders(self) -> None:
+        """Make what folders are not there, private to this user; a running service does not notice."""
+        for folder in self._folders:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def lock(self) -> int:
         """Hold the folder until this process and all it has forked end; return the lock's descriptor.

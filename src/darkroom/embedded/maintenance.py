@@ -43,6 +43,7 @@ def service(settings: Settings) -> Iterator[Service]:
         msg = f"{layout.root} was not restored to the end; remove it and run `darkroom restore` again"
         raise Refused(msg)
     os.umask(PRIVATE)
+    layout.make_folders()  # of one that was restored and not served yet, say
     logging.getLogger("darkroom").addHandler(logging.NullHandler())  # a command says itself what it did
     parts = wire.service(settings)
     try:

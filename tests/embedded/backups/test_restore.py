@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import pictures
+from darkroom import settings
+from darkroom.embedded import maintenance
 from darkroom.embedded import restore as module
 from darkroom.embedded.layout import Layout
 from darkroom.embedded.restore import check, restore
@@ -63,6 +65,14 @@ def test_into_a_new_folder_or_an_empty_one(made: Path, vault: Path, target: Layo
             "secrets",
             "uploads",
         ]
+
+
+def test_what_was_restored_can_be_looked_at_before_it_is_served(made: Path, vault: Path, target: Layout) -> None:
+    restore(vault, target)
+    chosen = settings.from_mapping({"DARKROOM_DATA": str(target.root)})
+    assert maintenance.audit(chosen, tell=lambda _: None).agrees
+    assert maintenance.verify(chosen, repair=False, tell=lambda *_: None).sound
+    assert maintenance.sweep(chosen, dry=False, force=False, tell=lambda *_: None).whole
 
 
 def test_into_a_folder_that_holds_anything_is_refused(
