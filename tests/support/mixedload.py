@@ -28,6 +28,8 @@ UNSETTLED_MAX = 5
 RENDITIONS_MAX = 2
 WIDTHS = (20, 33)
 """Of the pictures that are asked for on demand: smaller than any sample."""
+UNSIGNED_SIZES = ",".join(f"{width}x0" for width in WIDTHS)
+"""What the service has to be told for people to see pictures of these widths without a signature."""
 MISS_SECONDS = 1.2
 """More than a worker believes that a picture is missing."""
 

@@ -29,7 +29,7 @@ from darkroom.bucket.leftovers import FolderLeftovers
 from darkroom.embedded import wire
 from darkroom.sweep import Ages, Sweep
 from darkroom.verify import Verifier
-from mixedload import WIDTHS, Load
+from mixedload import UNSIGNED_SIZES, Load
 from outages import PARTS, Machine
 from patience import eventually
 from servers import clean_environment
@@ -54,9 +54,8 @@ class Ordeal:
 
     def __init__(self, folder: Path, *, policy: str, seed: str, people: int = 4) -> None:
         studio = Studio(folder)
-        sizes = ",".join(f"{width}x0" for width in WIDTHS)
         self.machine = Machine(
-            folder, originals=policy, recipes=str(studio.recipes), unsigned_sizes=sizes, log_level="warning"
+            folder, originals=policy, recipes=str(studio.recipes), unsigned_sizes=UNSIGNED_SIZES, log_level="warning"
         )
         self.load = Load(self.machine.url, studio, seed=seed, policy=policy, people=people)
         self.chance = random.Random(seed)

@@ -17,7 +17,7 @@ import aftermath
 import pictures
 from darkroom import ledger, names
 from darkroom.model import Image, Original, OriginalPolicy, State
-from mixedload import Load, Memory
+from mixedload import UNSIGNED_SIZES, Load, Memory
 from patience import eventually, ready, settled, uploaded
 from servers import clean_environment, free_port, serving
 from studio import Studio, sha256
@@ -158,7 +158,13 @@ def is_finished(data: Path) -> bool:
 @pytest.mark.parametrize("policy", [OriginalPolicy.DELETE, pytest.param(OriginalPolicy.KEEP, marks=pytest.mark.soak)])
 def test_whatever_people_do_meanwhile(tmp_path: Path, policy: OriginalPolicy) -> None:
     studio = Studio(tmp_path)
-    serve = partial(serving, originals=policy.value, recipes=str(studio.recipes), log_level="warning")
+    serve = partial(
+        serving,
+        originals=policy.value,
+        recipes=str(studio.recipes),
+        unsigned_sizes=UNSIGNED_SIZES,
+        log_level="warning",
+    )
     made = []
     with serve(tmp_path) as served:
         load = Load(served.url, studio, seed=f"backup-{policy}", policy=policy)
