@@ -51,7 +51,10 @@ ZIPPED_MAX = {"api": 20_000_000, "transform": 30_000_000}
 UNZIPPED_MAX = 250 * 1024 * 1024
 """Bytes, a quota of Lambda."""
 
-AWS_SERVICES = frozenset({"cloudfront", "dynamodb", "s3", "sqs", "ssm", "sts"})
+AWS_SERVICES = {
+    "api": frozenset({"cloudfront", "dynamodb", "s3", "sqs", "ssm", "sts"}),
+    "transform": frozenset({"dynamodb", "s3", "sqs", "sts"}),
+}
 """Of botocore's four hundred descriptions of services, those that are spoken to."""
 BOTOCORE_FILES = frozenset({"endpoints.json", "partitions.json", "sdk-default-configuration.json", "_retry.json"})
 
@@ -67,7 +70,8 @@ LEFT_OUT = re.compile(
     r"|^PIL/(_avif|_webp|_imagingft|_imagingcms|_imagingmath|_imagingmorph|_imagingtk)\."
     r"|^PIL/(\w+ImagePlugin|ImageFont|ImageFilter|ImageDraw2?|ImageQt|ImageTk|ImageShow|ImageMath|Pdf\w+|\w+FontFile)\.py$"
     r"|^pydantic/(v1/|mypy\.py)|^urllib3/contrib/emscripten/|^dateutil/zoneinfo/.*\.gz$|^cffi/(recompiler|setuptools_ext)\.py$"
-    r"|^bin/|^\.lock$|^boto3/(data/(?!dynamodb|s3|sqs|cloudformation)|examples)"
+    r"|^aws_lambda_powertools/(event_handler/|utilities/(?!__init__|batch/|data_classes/|jmespath_utils/|parser/|typing/))"
+    r"|^bin/|^\.lock$"
 )
 """What is installed and never run. Of Pillow, pillow-heif takes pixels only: no fonts, profiles, other formats."""
 
@@ -213,9 +217,10 @@ def _faults(name: str, content: bytes, target: Target) -> list[str]:
 def _contents(kind: str, target: Target) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         _install(kind, target, Path(folder))
-        found = _files(Path(folder))
+        found = _files(Path(folder), AWS_SERVICES[kind])
     left_out = (*NOT_OURS, *NOT_OURS_BESIDES[kind])
-    ours = {name: content for name, content in _files(ROOT / "src").items() if not name.startswith(left_out)}
+    source = _files(ROOT / "src", frozenset())
+    ours = {name: content for name, content in source.items() if not name.startswith(left_out)}
     theirs = _needed(found)
     moved = _sourceless(bytecode(theirs, target), theirs)
     return theirs | moved | ours | bytecode(ours, target)
@@ -309,22 +314,22 @@ def _without(name: str, locked: str) -> tuple[str, str | None]:
     return locked[: found.start()] + locked[found.end() :], found[1]
 
 
-def _files(folder: Path) -> dict[str, bytes]:
+def _files(folder: Path, services: frozenset[str]) -> dict[str, bytes]:
     """Return all files under ``folder`` that a function may need, by their names in the package."""
     files = {}
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and not LEFT_OUT.search(name) and _is_spoken_to(name):
+        if path.is_file() and not LEFT_OUT.search(name) and _is_spoken_to(name, services):
             files[name] = path.read_bytes()
     return files
 
 
-def _is_spoken_to(name: str) -> bool:
+def _is_spoken_to(name: str, services: frozenset[str]) -> bool:
     """Tell whether a file is none of botocore's descriptions of services, or one of a service that is used."""
     if not name.startswith("botocore/data/"):
         return True
     inner = name.removeprefix("botocore/data/")
-    return inner.partition("/")[0] in AWS_SERVICES or inner.partition(".gz")[0] in BOTOCORE_FILES
+    return inner.partition("/")[0] in services or inner.partition(".gz")[0] in BOTOCORE_FILES
 
 
 def _write(path: Path, content: bytes) -> Path:

@@ -68,7 +68,11 @@ HOMES = {
     "obstore": {"bucket/objects.py"},
     "prometheus_client": {"figures/prometheus.py"},
     "sqlite3": {"sqlite.py", "catalog/sqlite.py", "events/sqlite.py", "access/sqlite.py", "results/sqlite.py"},
-    "aws_lambda_powertools": {"figures/emf.py"},
+    "aws_lambda_powertools": {
+        *("figures/emf.py", "serverless/logs.py"),
+        *(f"serverless/{function}.py" for function in ("api", "object_created", "sweep", "purge")),
+    },
+    "mangum": {"serverless/api.py"},
     "botocore": {"dynamodb.py", "aws.py", "serverless/stack.py"},
     "ctypes": {"transform/sandbox.py"},
     "granian": {"embedded/serve.py"},

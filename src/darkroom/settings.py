@@ -339,6 +339,12 @@ def aws_endpoint(service: str) -> str | None:
     return os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or os.environ.get("AWS_ENDPOINT_URL") or None
 
 
+def lambda_memory_bytes() -> int | None:
+    """Return the memory of the Lambda function that this process is, ``None`` where it is none."""
+    mebibytes = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+    return int(mebibytes) * _MEBIBYTE if mebibytes else None
+
+
 def from_mapping(environment: Mapping[str, str], **overrides: object) -> Settings:
     """Read the settings from ``environment`` instead of the process's own; as ``load``."""
     return _read(Settings, environment, overrides)

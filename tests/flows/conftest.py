@@ -13,7 +13,7 @@ from deployments import DEPLOYMENTS
 def keeping(request, tmp_path_factory) -> Iterator[httpx.Client]:
     """A deployment that keeps originals."""
     folder = tmp_path_factory.mktemp(f"keeping-{request.param}")
-    with DEPLOYMENTS[request.param](folder, OriginalPolicy.KEEP) as client:
+    with DEPLOYMENTS[request.param](request, folder, OriginalPolicy.KEEP) as client:
         yield client
 
 
@@ -21,5 +21,5 @@ def keeping(request, tmp_path_factory) -> Iterator[httpx.Client]:
 def deleting(request, tmp_path_factory) -> Iterator[httpx.Client]:
     """A deployment that removes originals once their variants are made, which is the default."""
     folder = tmp_path_factory.mktemp(f"deleting-{request.param}")
-    with DEPLOYMENTS[request.param](folder, OriginalPolicy.DELETE) as client:
+    with DEPLOYMENTS[request.param](request, folder, OriginalPolicy.DELETE) as client:
         yield client

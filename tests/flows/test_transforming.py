@@ -3,22 +3,30 @@
 import io
 from urllib.parse import urlsplit
 
+import pytest
 from PIL import Image
 
 import pictures
 from patience import ready
 
 
-def test_a_size_nobody_thought_of_is_signed_made_kept_and_deleted_with_its_image(deleting):
-    image = ready(deleting, pictures.jpeg(300, 200))
+@pytest.fixture
+def on_demand(request, deleting):
+    if request.node.callspec.params["deleting"] == "aws":
+        pytest.skip("the AWS deployment makes nothing on demand yet: docs/deploy-aws.md")
+    return deleting
+
+
+def test_a_size_nobody_thought_of_is_signed_made_kept_and_deleted_with_its_image(on_demand):
+    image = ready(on_demand, pictures.jpeg(300, 200))
     options = "width=123,height=45,fit=cover,gravity=north"
-    signed = deleting.post("/v1/sign", json={"id": image["id"], "options": options, "ext": "webp"}).json()
+    signed = on_demand.post("/v1/sign", json={"id": image["id"], "options": options, "ext": "webp"}).json()
     address = urlsplit(signed["url"]).path
-    first, again = deleting.get(address), deleting.get(address)
+    first, again = on_demand.get(address), on_demand.get(address)
     assert first.status_code == 200, first.text
     with Image.open(io.BytesIO(first.content)) as picture:
         assert (picture.format, picture.size) == ("WEBP", (123, 45))
     assert first.content == again.content
-    assert deleting.get(address.replace("45", "46")).status_code == 403
-    assert deleting.delete(f"/v1/images/{image['id']}").status_code == 204
-    assert deleting.get(address).status_code == 404
+    assert on_demand.get(address.replace("45", "46")).status_code == 403
+    assert on_demand.delete(f"/v1/images/{image['id']}").status_code == 204
+    assert on_demand.get(address).status_code == 404

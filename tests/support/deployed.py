@@ -1,18 +1,24 @@
 """The whole AWS stack in the emulator: the real template and the packages for this machine, deployed once a process."""
 
 import functools
+import json
 import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 import package
+from darkroom.access import Scope
+from darkroom.access.dynamodb import DynamoAccess
 from darkroom.serverless.stack import Stack, Status
+from darkroom.service import utc_now
 from emulator import REGION, Emulator
 
 HERE = package.Target("x86_64", f"{sys.version_info.major}.{sys.version_info.minor}")
@@ -31,6 +37,51 @@ class Deployed:
         with httpx.Client(base_url=self.emulator.url, trust_env=False) as client:
             host = {"Host": self.outputs["DistributionDomain"], "X-Forwarded-Proto": "https"}
             return client.get(path, headers=host | {"Accept": "*/*"} | headers)
+
+    @contextmanager
+    def client(self, key: str | None = None) -> Iterator[httpx.Client]:
+        """Give a client whose relative urls reach the API, with a key, and delivery by the distribution.
+
+        In the emulator all hosts are one address, told apart by the header ``Host``.
+        """
+        hosts = {
+            "/i/": {"Host": self.outputs["DistributionDomain"], "X-Forwarded-Proto": "https"},
+            "/v1/": {"Host": urlsplit(self.outputs["ApiEndpoint"]).netloc},
+        }
+        if key is not None:
+            hosts["/v1/"]["Authorization"] = f"Bearer {key}"
+        hosts["/healthz"] = hosts["/v1/"]
+
+        def at_its_host(request: httpx.Request) -> None:
+            for prefix, headers in hosts.items():
+                if request.url.path.startswith(prefix):
+                    request.headers.update(headers)
+
+        with httpx.Client(
+            base_url=self.emulator.url, trust_env=False, timeout=60, event_hooks={"request": [at_its_host]}
+        ) as client:
+            yield client
+
+    def new_key(self, owner: str = "local") -> str:
+        """Make an API key with all scopes, as `darkroom aws deploy` does, and return its text."""
+        access = DynamoAccess(self.stack._clients("dynamodb"), self.outputs["KeysTableName"], utc_now)
+        try:
+            return access.add(owner, "tests", frozenset(Scope))[1]
+        finally:
+            access.close()
+
+    def invoke(self, function: str, event: dict[str, Any]) -> Any:
+        """Call a function, by the name of its output, and return what it returns."""
+        answer = self.stack._clients("lambda").invoke(
+            FunctionName=self.outputs[function], Payload=json.dumps(event).encode()
+        )
+        told = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, told
+        return told
+
+    def make_defaults(self) -> None:
+        """Have the default images made, as `darkroom aws deploy` does."""
+        self.invoke("TransformFunctionName", {"darkroom": "shelve-defaults"})
 
 
 class Clients:
@@ -63,7 +114,7 @@ def deploying(emulator: Emulator, folder: Path, **parameters: str) -> Iterator[D
         bucket = f"packages-{secrets.token_hex(6)}"
         clients("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         stack = Stack(f"darkroom-{secrets.token_hex(4)}", clients, poll_seconds=0.1)
-        plan = stack.plan(folder, {"RequireTls": "false"} | parameters, bucket)
+        plan = stack.plan(folder, {"RequireTls": "false", "PublicUrl": emulator.url} | parameters, bucket)
         assert plan.creates
         status: Status = stack.carry_out(plan)
         yield Deployed(emulator, stack, dict(status.outputs))

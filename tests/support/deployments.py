@@ -1,4 +1,4 @@
-"""The deployments that every flow is tried on, with the same assertions: in memory, and the real one-machine service.
+"""The deployments that every flow is tried on, with the same assertions: in memory, one machine, AWS in the emulator.
 
 A deployment is an HTTP client whose relative urls reach the API and delivery.
 """
@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from darkroom.model import OriginalPolicy
+from deployed import deploying
 from patience import eventually
 from servers import clean_environment, free_port, serving, stop
 
@@ -26,7 +28,7 @@ def client_of(url: str) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def in_memory(folder: Path, originals: OriginalPolicy) -> Iterator[httpx.Client]:
+def in_memory(_request: pytest.FixtureRequest, folder: Path, originals: OriginalPolicy) -> Iterator[httpx.Client]:
     """Run the service with every port's in-memory implementation, in a process of its own."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -47,10 +49,20 @@ def in_memory(folder: Path, originals: OriginalPolicy) -> Iterator[httpx.Client]
 
 
 @contextmanager
-def embedded(folder: Path, originals: OriginalPolicy) -> Iterator[httpx.Client]:
+def embedded(_request: pytest.FixtureRequest, folder: Path, originals: OriginalPolicy) -> Iterator[httpx.Client]:
     """Run the real service as a person would."""
     with serving(folder, originals=originals.value, workers="2") as served, client_of(served.url) as client:
         yield client
+
+
+@contextmanager
+def aws(request: pytest.FixtureRequest, _folder: Path, originals: OriginalPolicy) -> Iterator[httpx.Client]:
+    """Deploy the real template with the real packages, every permission enforced."""
+    emulator, packages = request.getfixturevalue("emulator"), request.getfixturevalue("packages")
+    with deploying(emulator, packages, Originals=originals.value) as stack:
+        stack.make_defaults()
+        with stack.client(stack.new_key()) as client:
+            yield client
 
 
 def _answers(client: httpx.Client) -> bool:
@@ -60,4 +72,4 @@ def _answers(client: httpx.Client) -> bool:
         return False
 
 
-DEPLOYMENTS = {"memory": in_memory, "embedded": embedded}
+DEPLOYMENTS = {"memory": in_memory, "embedded": embedded, "aws": aws}

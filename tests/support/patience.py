@@ -45,3 +45,14 @@ def ready(client: httpx.Client, body: bytes, *, filename: str = "a.jpg", **said:
     image = uploaded(client, body, filename=filename, **said)
     assert image["state"] == "ready", image["error"]
     return image
+
+
+def shows_default(answer: httpx.Response, why: str) -> bool:
+    """Tell whether a delivery is the default image, and said to be because the image is ``missing``, ``failed`` ….
+
+    CloudFront does not know why: there it is always ``missing``, and the emulator leaves the header away.
+    """
+    said = answer.headers.get("x-default-image")
+    if "x-amz-cf-id" in answer.headers:
+        why, said = "missing", said or "missing"
+    return answer.status_code == 404 and said == why and answer.headers["content-type"].startswith("image/")

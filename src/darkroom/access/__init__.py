@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import math
+import re
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
@@ -118,6 +119,14 @@ def make_key(
 def key_text(key_id: str, secret: str) -> str:
     """Return the text a caller sends: ``dk_ID_SECRET``; the prefix lets secret scanners find a leaked one."""
     return f"{KEY_PREFIX}_{key_id}_{secret}"
+
+
+_SECRET = re.compile(rf"({KEY_PREFIX}_[a-z2-7]+_)[A-Za-z0-9_-]+")
+
+
+def redacted(text: str) -> str:
+    """Return a text without the secret parts of keys: people paste one where an id belongs, and it is in a path."""
+    return _SECRET.sub(r"\1...", text)
 
 
 def split_key(text: str) -> tuple[str, str] | None:

@@ -46,6 +46,16 @@ class Lifetimes:
     edge: int = 31_536_000
     miss: int = 10
 
+    @property
+    def of_a_picture(self) -> str:
+        """``Cache-Control`` of a picture that is there."""
+        return f"public, max-age={self.browser}, s-maxage={self.edge}"
+
+    @property
+    def of_a_default(self) -> str:
+        """``Cache-Control`` of the default image."""
+        return f"public, max-age={self.miss}"
+
     def at_most(self, seconds: int) -> Lifetimes:
         """Return those of something that may be kept for no more than ``seconds``."""
         return replace(self, browser=min(self.browser, seconds), edge=min(self.edge, seconds))
@@ -128,7 +138,7 @@ def ready(
     headers = [
         (b"content-type", content_type.encode("latin-1")),
         (b"content-length", b"%d" % stat.bytes),
-        (b"cache-control", b"public, max-age=%d, s-maxage=%d" % (lifetimes.browser, lifetimes.edge)),
+        (b"cache-control", lifetimes.of_a_picture.encode()),
         (b"etag", tag),
         (b"last-modified", format_datetime(modified, usegmt=True).encode("ascii")),
         (b"accept-ranges", b"bytes"),
@@ -162,7 +172,7 @@ def default(picture: Picture, absence: Absence, method: str, lifetimes: Lifetime
     headers = [
         (b"content-type", picture.content_type.encode("latin-1")),
         (b"content-length", b"%d" % len(picture.body)),
-        (b"cache-control", b"public, max-age=%d" % lifetimes.miss),
+        (b"cache-control", lifetimes.of_a_default.encode()),
         (b"x-default-image", absence.value.encode()),
         *_FOR_EVERYBODY,
     ]
@@ -175,7 +185,7 @@ def default(picture: Picture, absence: Absence, method: str, lifetimes: Lifetime
 
 def kept_for(answer: Answer, lifetimes: Lifetimes) -> Answer:
     """Return the answer with a picture, to be kept for other times than usual."""
-    shown = b"public, max-age=%d, s-maxage=%d" % (lifetimes.browser, lifetimes.edge)
+    shown = lifetimes.of_a_picture.encode()
     headers = [(name, shown if name == b"cache-control" else value) for name, value in answer.headers]
     return replace(answer, headers=headers)
 

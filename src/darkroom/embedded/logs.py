@@ -5,18 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import logging.config
-import re
 import sys
 import threading
 from datetime import UTC, datetime
 from typing import Any
 
-from darkroom.access import KEY_PREFIX
+from darkroom.access import redacted
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
-
-_SECRET = re.compile(rf"({KEY_PREFIX}_[a-z2-7]+_)[A-Za-z0-9_-]+")
-"""The secret part of a key: people paste one where an id belongs, and then it is in a path."""
 
 _log = logging.getLogger("darkroom.errors")
 
@@ -35,7 +31,7 @@ class JsonLines(logging.Formatter):
         line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return _SECRET.sub(r"\1...", json.dumps(line, default=str))
+        return redacted(json.dumps(line, default=str))
 
 
 def log_configuration(level: str) -> dict[str, Any]:

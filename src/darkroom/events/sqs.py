@@ -82,6 +82,11 @@ class SqsQueue:
         """Keep the event, with the reason, where a person finds it: the message at hand has done its work."""
         self._send(self._failed_url, to_message(lease.event), {REASON: _printable(reason), ATTEMPTS: str(attempts)}, 0)
 
+    def set_aside(self, record: Mapping[str, Any], reason: str) -> None:
+        """As ``bury``, for a message that tells of no event."""
+        attempts = record["attributes"]["ApproximateReceiveCount"]
+        self._send(self._failed_url, record["body"], {REASON: _printable(reason), ATTEMPTS: attempts}, 0)
+
     # ------------------------------------------------------------------ what is buried
 
     def buried(self, limit: int) -> Sequence[Buried]:

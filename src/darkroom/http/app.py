@@ -26,9 +26,10 @@ from darkroom.http.journal import Journal
 from darkroom.http.keys import key_routes
 from darkroom.http.limits import limit_routes
 from darkroom.http.lingering import Lingering
+from darkroom.http.originals import original_routes
 from darkroom.http.problems import PROBLEM_TYPE, PROTOCOL_CODES, problem, raw_problem
 from darkroom.http.signing import signing_routes
-from darkroom.http.waiting import Waiting
+from darkroom.http.waiting import POLL_SECONDS, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from darkroom.access import Access, Rate, Rates
     from darkroom.access.signing import Secrets
     from darkroom.figures import Figures
+    from darkroom.http.originals import Elsewhere
     from darkroom.http.reception import Reception
     from darkroom.service import Service
 
@@ -56,6 +58,10 @@ class ApiOptions:
     srcset_widths: tuple[int, ...] = ()
     exposition: Callable[[], tuple[bytes, str]] | None = None
     """Gives body and content type of ``/metrics``; ``None`` where figures are kept elsewhere."""
+    poll_seconds: float = POLL_SECONDS
+    """Between two looks at an image that somebody waits for."""
+    original_elsewhere: Elsewhere | None = None
+    """For originals that are too long to be answered from here; ``None`` where none is."""
 
 
 PROBLEM_ANSWER: dict[str, Any] = {
@@ -67,14 +73,17 @@ PROBLEM_ANSWER: dict[str, Any] = {
 def create_api(
     service: Service,
     access: Access,
-    secrets: Secrets,
+    secrets: Secrets | None,
     rates: Rates,
     reception: Reception,
     options: ApiOptions,
     *,
-    on_stop: Callable[[], None],
+    on_stop: Callable[[], None] = lambda: None,
 ) -> FastAPI:
-    """Return the routes alone; ``front`` guards them. ``on_stop`` is called when the server stops."""
+    """Return the routes alone; ``front`` guards them. ``on_stop`` is called when the server stops.
+
+    Without ``secrets`` nothing is signed: for a deployment that makes nothing on demand.
+    """
 
     @asynccontextmanager
     async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
@@ -92,14 +101,16 @@ def create_api(
         separate_input_output_schemas=False,
     )
     authority = Authority(access if options.keys else None, rates, options.rate)
-    waiting = Waiting(service.catalog.get_many)
-    routers = (
+    waiting = Waiting(service.catalog.get_many, poll_seconds=options.poll_seconds)
+    routers = [
         image_routes(service, authority, waiting, reception, options.delivery_url),
+        original_routes(service, authority, options.original_elsewhere),
         key_routes(access, authority),
-        signing_routes(service, secrets, authority, options.delivery_url, options.srcset_widths),
         limit_routes(service, authority),
         about_routes(service, authority, options.exposition),
-    )
+    ]
+    if secrets is not None:
+        routers.append(signing_routes(service, secrets, authority, options.delivery_url, options.srcset_widths))
     for router in routers:
         api.include_router(router)
     api.state.routes = [route for router in routers for route in router.routes]

@@ -1,13 +1,11 @@
 """Routes of ``/v1/images`` and ``/v1/uploads``."""
 
-from collections.abc import Iterator
 from functools import partial
-from typing import Annotated, Any, BinaryIO
-from urllib.parse import quote
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
-from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
 
 from darkroom.access import Caller, Scope
 from darkroom.http.authority import Authority
@@ -36,15 +34,15 @@ from darkroom.http.waiting import Waiting
 from darkroom.model import Image, State
 from darkroom.service import UNSET, Edit, Service
 
-CHUNK = 256 * 1024
-ORIGINAL_CONTENT: dict[str, Any] = {
-    kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/*", "application/octet-stream")
-}
 ImageId = Annotated[str, Path(max_length=64, description="An image's id.", examples=["01k9w0c6n8e8m5f4q2v7x3y1za"])]
 
 
 def image_routes(
-    service: Service, authority: Authority, waiting: Waiting, reception: Reception, delivery_url: str
+    service: Service,
+    authority: Authority,
+    waiting: Waiting,
+    reception: Reception,
+    delivery_url: str,
 ) -> APIRouter:
     """Return the routes; ``reception`` takes bodies in, ``delivery_url`` is where ``/i/`` lies."""
     router = APIRouter(tags=["images"])
@@ -117,26 +115,6 @@ def image_routes(
         """Return one image and what is known of it."""
         return shown(service.image(caller.owner, id))
 
-    @router.get(
-        "/v1/images/{id}/original",
-        response_class=Response,
-        responses={200: {"content": ORIGINAL_CONTENT}},
-    )
-    def get_original(id: ImageId, caller: reader) -> StreamingResponse:  # noqa: A002  # the contract's name
-        """Return the untouched original as an attachment, while it is kept."""
-        image, stat, file = service.original(caller.owner, id)
-        content_type = "application/octet-stream" if image.facts is None else image.facts.source.content_type
-        return StreamingResponse(
-            iterate_in_threadpool(_chunks(file)),
-            media_type=content_type,
-            headers={
-                "content-length": str(stat.bytes),
-                "content-disposition": f"attachment; filename*=UTF-8''{quote(image.filename, safe='')}",
-                "cache-control": "private, no-store",
-                "content-security-policy": "sandbox; default-src 'none'",
-            },
-        )
-
     @router.patch("/v1/images/{id}", response_model=ImageDocument)
     def patch_image(
         id: ImageId,  # noqa: A002  # the contract's name
@@ -173,9 +151,3 @@ def image_routes(
         return shown(image, 202, {"location": f"/v1/images/{image.id}"})
 
     return router
-
-
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    with file:
-        while chunk := file.read(CHUNK):
-            yield chunk

@@ -22,8 +22,11 @@ SETTLED = frozenset({State.READY, State.FAILED, State.DELETED})
 class Waiting:
     """The images that requests of this process wait for."""
 
-    def __init__(self, look: Callable[[tuple[str, ...]], tuple[Image, ...]]) -> None:
+    def __init__(
+        self, look: Callable[[tuple[str, ...]], tuple[Image, ...]], *, poll_seconds: float = POLL_SECONDS
+    ) -> None:
         self._look = look
+        self._poll_seconds = poll_seconds
         self._waiters: dict[str, set[asyncio.Future[Image]]] = {}
         self._poller: asyncio.Task[None] | None = None
 
@@ -50,7 +53,7 @@ class Waiting:
             wanted = list(self._waiters)
             for start in range(0, len(wanted), BATCH):
                 await self._look_at(tuple(wanted[start : start + BATCH]))
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(self._poll_seconds)
 
     async def _look_at(self, image_ids: tuple[str, ...]) -> None:
         try:

@@ -16,6 +16,9 @@ from darkroom.uploads import Promise, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
+
+    from darkroom.bucket import Stat
 
 
 def connect(*, endpoint: str | None = None) -> Any:  # noqa: ANN401 # botocore has no types
@@ -60,3 +63,29 @@ class PresignedTickets:
             "put_object", Params=said, ExpiresIn=max(0, expires - int(self._clock().timestamp())), HttpMethod="PUT"
         )
         return Ticket(method="PUT", url=url, headers=headers, expires_at=datetime.fromtimestamp(expires, UTC))
+
+
+class PresignedDownloads:
+    """Short-lived addresses under which S3 itself answers objects of at least ``from_bytes``."""
+
+    def __init__(self, client: Any, bucket: str, *, life: timedelta, from_bytes: int) -> None:  # noqa: ANN401 # as above
+        self._client = client
+        self._bucket = bucket
+        self._life = life
+        self._from_bytes = from_bytes
+
+    def address(self, stat: Stat, content_type: str, disposition: str) -> str | None:
+        """Return the address of an object, to be answered with these headers; ``None`` for one that is shorter."""
+        if stat.bytes < self._from_bytes:
+            return None
+        said = {
+            "Bucket": self._bucket,
+            "Key": stat.key,
+            "ResponseContentType": content_type,
+            "ResponseContentDisposition": disposition,
+            "ResponseCacheControl": "private, no-store",
+        }
+        url: str = self._client.generate_presigned_url(
+            "get_object", Params=said, ExpiresIn=int(self._life.total_seconds()), HttpMethod="GET"
+        )
+        return url

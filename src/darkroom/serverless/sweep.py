@@ -1,0 +1,32 @@
+"""The sweep as a scheduled Lambda function."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from darkroom import settings as configuration
+from darkroom.serverless import wire
+from darkroom.serverless.logs import start_logging
+from darkroom.upkeep import sweep_once
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+SPARE_MILLISECONDS = 30_000
+"""With less left of its time, the function comes to an end by itself, between two images."""
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001 # what the schedule says
+    """Sweep once. What it did not come to is left to the next time."""
+    settings = configuration.load_cloud()
+    start_logging(settings.log_level)
+    figures = wire.figures()
+    parts = wire.service(settings, figures)
+    try:
+        sweep_once(
+            wire.sweep(settings, parts),
+            figures,
+            stopping=lambda: context.get_remaining_time_in_millis() < SPARE_MILLISECONDS,
+        )
+    finally:
+        figures.flush()
