@@ -11,6 +11,7 @@ import sys
 import typer
 
 from darkroom.cli import (
+    aws,
     backup,
     cost,
     doctor,
@@ -62,6 +63,7 @@ def command_line() -> typer.Typer:
     app.command(name="cost")(cost.cost)
     app.add_typer(failed.app, name="failed")
     app.add_typer(keys.app, name="keys")
+    app.add_typer(aws.app, name="aws")
     app.add_typer(secrets.app, name="secrets")
     return app
 

@@ -32,6 +32,9 @@ from darkroom.transform.recipes import load_recipes
 from darkroom.uploads.presigned import PresignedDownloads, PresignedTickets, connect
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from starlette.types import ASGIApp
 
     from darkroom.settings import CloudSettings
@@ -155,6 +158,27 @@ def application(settings: CloudSettings, parts: Service) -> ASGIApp:
     access = DynamoAccess(_dynamodb(), keys, utc_now)
     rates = DynamoRates(_dynamodb(), keys, time.time_ns)
     return front(create_api(parts, access, None, rates, reception, options), {}, options, parts.figures)
+
+
+def clients(region: str, *, longest_call_seconds: float) -> Callable[[str], Any]:
+    """Return what makes a client of a service for who deploys, one of each."""
+
+    @cache
+    def client(service: str) -> Any:  # noqa: ANN401 # botocore has no types
+        endpoint = configuration.aws_endpoint(service)
+        return aws.client(service, endpoint=endpoint, region_name=region, read_timeout=longest_call_seconds)
+
+    return client
+
+
+def answered(what: str) -> AbstractContextManager[None]:
+    """Raise ``Unavailable`` where ``what``, a service of AWS, does not answer, or does not do as it is told."""
+    return aws.answered(what)
+
+
+def access(client: Any, table: str) -> DynamoAccess:  # noqa: ANN401 # botocore has no types
+    """Return the keys in ``table``, for who deploys."""
+    return DynamoAccess(client, table, utc_now)
 
 
 def _bucket(name: str) -> ObjectBucket:
