@@ -25,6 +25,7 @@ PORTS = {
     "darkroom.catalog.terms",
     "darkroom.catalog.documents",
     "darkroom.catalog.cursors",
+    "darkroom.catalog.perceptual_hash",
     "darkroom.events.documents",
     "darkroom.edge.paths",
     "darkroom.edge.negotiation",

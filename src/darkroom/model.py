@@ -150,6 +150,8 @@ class Facts:
     color: str
     """The main colour, ``#rrggbb``."""
     exif: Exif = field(default_factory=Exif)
+    perceptual_hash: str | None = None
+    """What copies of the picture share (``catalog/perceptual_hash.py``); ``None``: plain, or of an earlier release."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

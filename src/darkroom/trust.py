@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hin
 from darkroom import holdings, ledger, names
 from darkroom.access import clean_owner
 from darkroom.catalog.documents import FORMAT, from_document
+from darkroom.catalog.perceptual_hash import is_perceptual_hash
 from darkroom.errors import DarkroomError
 from darkroom.holdings import Place
 from darkroom.model import Image, State
@@ -117,6 +118,9 @@ def _of_facts(image: Image) -> Iterator[str]:
             yield "the sha256 of its source is no SHA-256"
         if not _COLOR.fullmatch(image.facts.color):
             yield "color is not #rrggbb"
+        hashed = image.facts.perceptual_hash
+        if hashed is not None and not is_perceptual_hash(hashed):
+            yield "perceptual_hash is none"
         if not _BASE64.fullmatch(image.facts.placeholder):
             yield "placeholder is no base64"
 

@@ -121,6 +121,7 @@ def test_what_could_not_be_an_image_is_refused_with_what_is_wrong(member: str, v
         (("facts", "source", "format"), "exe", "cannot be read"),
         (("facts", "color"), "red;background:url(//x)", "color is not #rrggbb"),
         (("facts", "placeholder"), '"><script>', "placeholder is no base64"),
+        (("facts", "perceptual_hash"), '"><script>', "perceptual_hash is none"),
         (("facts", "exif", "iso"), float("nan"), "iso is of the wrong type"),
         (("facts", "exif", "f_number"), float("inf"), "f_number is of the wrong type"),
         (("facts", "exif", "f_number"), "2.8", "f_number is of the wrong type"),

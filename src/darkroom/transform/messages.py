@@ -16,6 +16,7 @@ import unicodedata
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from darkroom.catalog.perceptual_hash import is_perceptual_hash
 from darkroom.errors import InvalidRequest, RenderFailed, TooLarge, TooManyPixels, UnreadableImage, UnsupportedFormat
 from darkroom.model import Exif, Facts, Format, Source
 from darkroom.transform import Limits, Order, Rendered, Slot, Wish
@@ -143,6 +144,7 @@ def rendered_to_header(rendered: Rendered) -> dict[str, Any]:
             },
             "placeholder": rendered.facts.placeholder,
             "color": rendered.facts.color,
+            "perceptual_hash": rendered.facts.perceptual_hash,
             "exif": {
                 "taken_at": exif.taken_at,
                 "camera": exif.camera,
@@ -266,6 +268,7 @@ def facts_of(header: dict[str, Any], order: Order, *, length: int, sha256: str) 
         ),
         placeholder=_placeholder(facts),
         color=_color(facts),
+        perceptual_hash=_perceptual_hash(facts),
         exif=Exif(
             taken_at=_optional(_text, exif, "taken_at"),
             camera=_optional(_text, exif, "camera"),
@@ -346,6 +349,13 @@ def _placeholder(facts: dict[str, Any]) -> str:
     if len(decoded) > PLACEHOLDER_MAX:
         raise Malformed("placeholder is too long")
     return text
+
+
+def _perceptual_hash(facts: dict[str, Any]) -> str | None:
+    found = _optional(_text, facts, "perceptual_hash")
+    if found is not None and not is_perceptual_hash(found):
+        raise Malformed("perceptual_hash is none")
+    return found
 
 
 def _color(facts: dict[str, Any]) -> str:

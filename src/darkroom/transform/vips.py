@@ -24,6 +24,7 @@ from darkroom.model import Facts, Format, Source
 from darkroom.transform import Order, Rendered, Slot, svg
 from darkroom.transform.color import main_color
 from darkroom.transform.exif import read_exif
+from darkroom.transform.perceptual_hash import SIDE, perceptual_hash
 from darkroom.transform.placeholder import thumbhash
 from darkroom.transform.plan import (
     Encoding,
@@ -118,6 +119,7 @@ def _render(content: bytes, order: Order) -> Rendered:
         for recipe, wanted in sorted(zip(order.recipes, layouts, strict=True), key=_largest_first):
             writer.begin(recipe, wanted)
         placeholder, color = pictures.look(sketch.scaled)
+        hashed = pictures.perceptual_hash()
         slots = [writer.end(recipe, wanted) for recipe, wanted in zip(order.recipes, layouts, strict=True)]
     source = Source(
         format=opened.format,
@@ -129,7 +131,9 @@ def _render(content: bytes, order: Order) -> Rendered:
         frames=opened.frames,
         pages=min(opened.pages, MOST_PAGES),
     )
-    facts = Facts(source=source, placeholder=placeholder, color=color, exif=read_exif(opened.exif))
+    facts = Facts(
+        source=source, placeholder=placeholder, color=color, perceptual_hash=hashed, exif=read_exif(opened.exif)
+    )
     return Rendered(facts=facts, slots=tuple(slot for each in slots for slot in each))
 
 
@@ -438,6 +442,14 @@ class _Pictures:
         sketch = resized(first_frame(self._made[source], source), size)
         rgba = bytes((sketch if sketch.hasalpha() else sketch.bandjoin(255)).write_to_memory())
         return base64.b64encode(thumbhash(*size, rgba)).decode(), main_color(rgba)
+
+    def perceptual_hash(self) -> str | None:
+        """Return what copies have too, from the first frame squeezed into a square; what is transparent is white."""
+        roomy = (size for size in self._made if size.width >= SIDE and size.height >= SIDE)
+        source = min(roomy, default=max(self._made))
+        square = resized(first_frame(self._made[source], source), Size(SIDE, SIDE))
+        plain = square.flatten(background=255) if square.hasalpha() else square
+        return perceptual_hash(bytes(plain.colourspace("b-w").extract_band(0).cast("uchar").write_to_memory()))
 
 
 class _Writer:

@@ -45,6 +45,7 @@ FACTS = Facts(
         format=Format.GIF, width=800, height=600, bytes=12_345, sha256=SHA256, has_alpha=True, frames=7, pages=3
     ),
     placeholder=base64.b64encode(b"25 bytes or a little less").decode(),
+    perceptual_hash="0123456789abcdef" * 4 + "0f1e2d3c4b5a",
     color="#7f6a55",
     exif=Exif(
         taken_at="2024-05-17T09:31:02+02:00",
@@ -196,6 +197,9 @@ WRONG: list[tuple[str, Any]] = [
     ("facts.source.has_alpha", 1),
     ("facts.source.frames", 51),
     ("facts.placeholder", "not base64!"),
+    ("facts.perceptual_hash", "0" * 75),
+    ("facts.perceptual_hash", "g" * 76),
+    ("facts.perceptual_hash", 7),
     ("facts.placeholder", base64.b64encode(bytes(65)).decode()),
     ("facts.placeholder", "é"),
     ("facts.color", "red"),
