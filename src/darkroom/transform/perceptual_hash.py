@@ -21,7 +21,7 @@ _LEAST_STRENGTH = 0.7
 
 
 def perceptual_hash(grey: bytes) -> str | None:
-    """Return the hash (``catalog/perceptual_hash.py``) of 32 by 32 grey pixels, a byte each; ``None`` of a plain area."""
+    """Return the hash (``catalog/perceptual_hash.py``) of 32 by 32 grey pixels, as bytes; ``None`` of a plain area."""
     if len(grey) != SIDE * SIDE:
         msg = f"{len(grey)} bytes are no {SIDE}×{SIDE} grey pixels"
         raise ValueError(msg)
@@ -53,4 +53,4 @@ def _slow_waves(grey: bytes) -> list[list[float]]:
     rows = [grey[at : at + SIDE] for at in range(0, len(grey), SIDE)]
     by_row = [[sum(map(mul, row, wave)) for wave in _COSINES] for row in rows]
     columns = list(zip(*by_row, strict=True))
-    return [[sum(map(mul, column, wave)) for column in columns] for wave in cosines]
+    return [[sum(map(mul, column, wave)) for column in columns] for wave in _COSINES]
