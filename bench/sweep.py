@@ -107,8 +107,8 @@ def own_mebibytes() -> float:
 def run(what: str, data: Path) -> None:
     """Do one thing in this process and print what it took as JSON."""
     chosen = settings.from_mapping({"DARKROOM_DATA": str(data)})
-    with maintenance.service(chosen) as service:
-        service.catalog.walk("", 1)
+    with maintenance.opened(chosen) as library:
+        library.service.catalog.walk("", 1)
     before = resource.getrusage(resource.RUSAGE_SELF)
     at_first = most = own_mebibytes()
     over = threading.Event()
@@ -127,12 +127,13 @@ def run(what: str, data: Path) -> None:
         nonlocal found
         found += 1
 
-    if what == "audit":
-        seen: Any = maintenance.audit(chosen, tell=tell)
-    elif what == "verify":
-        seen = maintenance.verify(chosen, repair=False, tell=tell)
-    else:
-        seen = maintenance.sweep(chosen, dry=what == "sweep --dry-run", force=False, tell=tell)
+    with maintenance.opened(chosen) as library:
+        if what == "audit":
+            seen: Any = library.audit(tell=tell)
+        elif what == "verify":
+            seen = library.verify(repair=False, tell=tell)
+        else:
+            seen = library.sweep(dry=what == "sweep --dry-run", force=False, tell=tell)
     seconds = time.monotonic() - began
     over.set()
     watching.join()

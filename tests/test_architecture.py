@@ -47,6 +47,7 @@ CORE = {
             "audit",
             "verify",
             "failures",
+            "library",
         )
     ),
     *(f"darkroom.{name}" for name in ("holdings", "transfer", "exports", "files", "trust")),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import botocore.config
@@ -12,7 +14,10 @@ import botocore.session
 from darkroom.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+ASKED_AGAIN = timedelta(minutes=5)
+"""How long credentials are used before they are asked for again: those of a person's session are renewed in time."""
 
 _CONFIG: dict[str, Any] = {
     "connect_timeout": 2,
@@ -28,6 +33,36 @@ def client(service: str, *, endpoint: str | None = None, **config: Any) -> Any: 
     """
     session = botocore.session.get_session()
     return session.create_client(service, endpoint_url=endpoint, config=botocore.config.Config(**_CONFIG | config))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What signs requests ``until`` then."""
+
+    key: str
+    secret: str
+    token: str | None
+    until: datetime
+
+
+def credentials() -> Callable[[], Credentials]:
+    """Return what tells the credentials that every AWS tool would find now: of profiles and sign-ins too.
+
+    For libraries that are not AWS's own. Raises ``Unavailable`` when there are none.
+    """
+    found = botocore.session.get_session().get_credentials()
+    if found is None:
+        msg = "no AWS credentials; `aws sts get-caller-identity` says who you are to AWS, once there are some"
+        raise Unavailable(msg)
+
+    def current() -> Credentials:
+        with answered("AWS"):
+            now = found.get_frozen_credentials()
+        return Credentials(
+            key=now.access_key, secret=now.secret_key, token=now.token, until=datetime.now(UTC) + ASKED_AGAIN
+        )
+
+    return current
 
 
 @contextmanager

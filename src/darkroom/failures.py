@@ -67,6 +67,13 @@ def case(service: Service, image_id: str) -> Case:
     return Case(image_id, failed, buried)
 
 
+def as_it_is(service: Service, known: Case) -> Case | None:
+    """Return a case that was found a while ago, or ``None`` when it is none any more; what is buried is as it was."""
+    image = service.catalog.get(known.image_id) if known.image is not None else None
+    failed = image if image is not None and image.state is State.FAILED else None
+    return Case(known.image_id, failed, known.buried) if failed or known.buried else None
+
+
 def retry(service: Service, failed: Case) -> None:
     """Try once more: have a failed image made anew, and give its buried events out again.
 

@@ -331,7 +331,12 @@ def load(**overrides: object) -> Settings:
 
 def load_cloud() -> CloudSettings:
     """Read the settings of the deployment on AWS from the environment; raises as ``load``."""
-    return _read(CloudSettings, os.environ, {})
+    return cloud_from_mapping(os.environ)
+
+
+def cloud_from_mapping(environment: Mapping[str, str]) -> CloudSettings:
+    """Read them from ``environment``, a function's say, instead of the process's own; raises as ``load``."""
+    return _read(CloudSettings, environment, {})
 
 
 def aws_endpoint(service: str) -> str | None:

@@ -52,13 +52,15 @@ _UNKNOWN_TYPE = "application/octet-stream"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
-    """What images lie in. ``uploads`` is the bucket itself: nobody is told of what is put there."""
+    """What images lie in. ``uploads`` is the bucket itself; best, nobody is told of what is put there."""
 
     catalog: Catalog
     uploads: Bucket
     assets: Bucket
     queue: Queue
     purges: Purges
+    goes_to_the_archive: Callable[[Image], bool] = lambda _: False
+    """Whether the original of such an image may not lie where originals arrive, but in the archive."""
 
     def bucket(self, place: Place) -> Bucket:
         """Return one of the buckets."""
@@ -325,7 +327,7 @@ def _replace(origin: Origin, collection: Collection, scratch: Path, record: Reco
     )
     image = _with_objects(origin, collection, scratch, record)
     collection.catalog.replace(dataclasses.replace(image, generation=promised.generation), version=promised.version)
-    stay = {(listed.place, listed.key) for listed in record.objects}
+    stay = {(listed.place, _home(collection, image, listed)) for listed in record.objects}
     prefix = names.asset_prefix(image.id)
     for name in {one.name for one in promised.objects}:
         if (Place.ASSETS, prefix + name) not in stay:
@@ -360,13 +362,21 @@ def _with_objects(origin: Origin, collection: Collection, scratch: Path, record:
     image = record.image
     for listed in record.objects or ():
         with origin.open(listed.place, listed.key) as body:
-            etag = _put(collection.bucket(listed.place), record, listed, body, scratch)
+            key = _home(collection, image, listed)
+            etag = _put(collection.bucket(listed.place), key, record, listed, body, scratch)
         if listed.place is Place.UPLOADS and image.original is Original.KEPT:
             image = dataclasses.replace(image, original_etag=etag)
     return image
 
 
-def _put(bucket: Bucket, record: Record, listed: Listed, body: BinaryIO, scratch: Path) -> str:
+def _home(collection: Collection, image: Image, listed: Listed) -> str:
+    """Return the key that an object has here: an original may lie elsewhere than it did."""
+    if listed.key == names.original_key(image.id) and collection.goes_to_the_archive(image):
+        return names.archive_key(image.id)
+    return listed.key
+
+
+def _put(bucket: Bucket, key: str, record: Record, listed: Listed, body: BinaryIO, scratch: Path) -> str:
     head = body.read(HEAD_BYTES)
     kind = sniff(head)
     content_type = _UNKNOWN_TYPE if kind is None else kind.content_type
@@ -374,7 +384,7 @@ def _put(bucket: Bucket, record: Record, listed: Listed, body: BinaryIO, scratch
     if listed.bytes <= _CHUNK:
         whole = body.read(_CHUNK + 1)
         _compare(record, listed, len(whole), hashlib.sha256(whole).hexdigest())
-        return bucket.put(listed.key, whole, content_type=content_type).etag
+        return bucket.put(key, whole, content_type=content_type).etag
     with NamedTemporaryFile(dir=scratch, delete=False) as staged:
         path = Path(staged.name)
         try:
@@ -384,7 +394,7 @@ def _put(bucket: Bucket, record: Record, listed: Listed, body: BinaryIO, scratch
                 staged.write(chunk)
             staged.flush()
             _compare(record, listed, staged.tell(), digest.hexdigest())
-            return bucket.put(listed.key, path, content_type=content_type).etag
+            return bucket.put(key, path, content_type=content_type).etag
         finally:
             path.unlink(missing_ok=True)
 

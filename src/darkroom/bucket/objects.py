@@ -23,6 +23,7 @@ import tempfile
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from heapq import merge
 from itertools import islice
 from pathlib import Path
@@ -40,7 +41,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from obstore import Attributes, GetResult, ObjectMeta
-    from obstore.store import ObjectStore, S3Config
+    from obstore.store import ObjectStore, S3Config, S3Credential
+
+    from darkroom.aws import Credentials
 
 UNKNOWN_TYPE = "application/octet-stream"
 LEFTOVER_SECONDS = 3600
@@ -72,17 +75,31 @@ class ObjectBucket:
         self._cache_control = cache_control
 
     @staticmethod
-    def s3(name: str, *, endpoint: str | None = None, cache_control: Callable[[str], str] | None = None) -> S3Bucket:
+    def s3(
+        name: str,
+        *,
+        endpoint: str | None = None,
+        region: str | None = None,
+        credentials: Callable[[], Credentials] | None = None,
+        answer_seconds: float = ANSWER_SECONDS,
+        cache_control: Callable[[str], str] | None = None,
+    ) -> S3Bucket:
         """Return the bucket of S3 called ``name``, at ``endpoint`` where that is not AWS's own.
 
-        Region and credentials are those of the environment, as AWS's own libraries read them.
+        Unless given, region and credentials are those of the environment variables, as a function has them.
+        ``answer_seconds`` is for one try of one request, its body included.
         """
-        config: S3Config = {} if endpoint is None else {"endpoint": endpoint}
+        config: S3Config = {}
+        if endpoint is not None:
+            config["endpoint"] = endpoint
+        if region is not None:
+            config["region"] = region
         store = S3Store(
             name,
             config=config,
+            credential_provider=None if credentials is None else partial(_credential, credentials),
             client_options={
-                "timeout": timedelta(seconds=ANSWER_SECONDS),
+                "timeout": timedelta(seconds=answer_seconds),
                 "connect_timeout": timedelta(seconds=5),
                 "allow_http": endpoint is not None and endpoint.startswith("http:"),
             },
@@ -166,6 +183,16 @@ class ObjectBucket:
     def check(self) -> None:
         with _translated("the list of all objects"):
             next(iter(obstore.list(self._store, chunk_size=1)), None)
+
+
+def _credential(credentials: Callable[[], Credentials]) -> S3Credential:
+    current = credentials()
+    return {
+        "access_key_id": current.key,
+        "secret_access_key": current.secret,
+        "token": current.token,
+        "expires_at": current.until,
+    }
 
 
 class S3Bucket(ObjectBucket):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from darkroom.cli.connect import fail
+from darkroom.cli.here import aws_needed
 from darkroom.cli.output import counted, print_facts
 from darkroom.errors import DarkroomError
 
@@ -91,10 +92,8 @@ def destroy(*, stage: StageName = "dev", region: Region, yes: Yes = False) -> No
 
 
 def _stage(name: str, region: str) -> "Stage":
-    try:
+    with aws_needed():
         from darkroom.serverless.deploying import Stage  # noqa: PLC0415 # half a second that only these commands need
-    except ModuleNotFoundError as error:
-        fail(f"{error.name} is not installed; this takes: pip install 'darkroom[aws]'")
     return Stage(name, region)
 
 

@@ -1,18 +1,15 @@
-"""``darkroom failed``: the failure inbox, on the machine of the service."""
+"""``darkroom failed``: the failure inbox."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from darkroom.cli.connect import Json, complain, fail
-from darkroom.cli.here import Data, explained
+from darkroom.cli.here import Data, Region, StageName, library
 from darkroom.cli.output import local, print_columns, print_facts, print_json, shown
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from darkroom.events import Buried
     from darkroom.failures import Case
     from darkroom.service import Service
@@ -28,13 +25,13 @@ All = Annotated[bool, typer.Option("--all", help="All there are.")]
 
 
 @app.command(name="list")
-def list_failed(*, data: Data = None, json: Json = False) -> None:
+def list_failed(*, data: Data = None, stage: StageName = None, region: Region = None, json: Json = False) -> None:
     """List what failed, with the reasons."""
     from darkroom import failures  # noqa: PLC0415 # brings in the whole service
 
-    with explained(), _service(data) as service:
+    with library(data, stage, region) as opened:
         rows = []
-        for one in failures.cases(service):
+        for one in failures.cases(opened.service):
             if json:
                 print_json(_document(one))
             else:
@@ -46,9 +43,11 @@ def list_failed(*, data: Data = None, json: Json = False) -> None:
 
 
 @app.command(name="show")
-def show_failed(ids: Ids, *, data: Data = None, json: Json = False) -> None:
+def show_failed(
+    ids: Ids, *, data: Data = None, stage: StageName = None, region: Region = None, json: Json = False
+) -> None:
     """Show everything known of failures."""
-    with explained(), _service(data) as service:
+    with library(data, stage, region) as opened:
 
         def show(one: "Case") -> None:
             if json:
@@ -56,21 +55,28 @@ def show_failed(ids: Ids, *, data: Data = None, json: Json = False) -> None:
             else:
                 _print_case(one)
 
-        _for_each(service, ids, show)
+        _for_each(opened.service, ids, show)
 
 
 @app.command(name="retry")
-def retry_failed(*, ids: Ids = None, all_: All = False, data: Data = None) -> None:
+def retry_failed(
+    *,
+    ids: Ids = None,
+    all_: All = False,
+    data: Data = None,
+    stage: StageName = None,
+    region: Region = None,
+) -> None:
     """Try again: images are made anew from their originals, events are worked on once more."""
     from darkroom import failures  # noqa: PLC0415 # brings in the whole service
 
-    with explained(), _service(data) as service:
+    with library(data, stage, region) as opened:
 
         def retry(one: "Case") -> None:
-            failures.retry(service, one)
+            failures.retry(opened.service, one)
             typer.echo(f"{shown(one.image_id)}  tried again")
 
-        _for_each(service, ids, retry, all_=all_)
+        _for_each(opened.service, ids, retry, all_=all_)
 
 
 @app.command(name="drop")
@@ -80,6 +86,8 @@ def drop_failed(
     all_: All = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     data: Data = None,
+    stage: StageName = None,
+    region: Region = None,
 ) -> None:
     """Give up: failed images are deleted for good, their originals too, and events are forgotten."""
     from darkroom import failures  # noqa: PLC0415 # brings in the whole service
@@ -87,22 +95,13 @@ def drop_failed(
     if not yes:
         what = "all that failed" if all_ else "this" if len(ids or ()) == 1 else f"these {len(ids or ())}"
         typer.confirm(f"Drop {what} for good?", abort=True, err=True)
-    with explained(), _service(data) as service:
+    with library(data, stage, region) as opened:
 
         def drop(one: "Case") -> None:
-            failures.drop(service, one)
+            failures.drop(opened.service, one)
             typer.echo(f"{shown(one.image_id)}  dropped")
 
-        _for_each(service, ids, drop, all_=all_)
-
-
-@contextmanager
-def _service(data: "Path | None") -> Iterator["Service"]:
-    from darkroom import settings  # noqa: PLC0415 # brings in the whole service
-    from darkroom.embedded import maintenance  # noqa: PLC0415 # likewise
-
-    with maintenance.service(settings.load(data=data)) as service:
-        yield service
+        _for_each(opened.service, ids, drop, all_=all_)
 
 
 def _for_each(service: "Service", ids: list[str] | None, act: Callable[["Case"], None], *, all_: bool = False) -> None:
@@ -114,10 +113,12 @@ def _for_each(service: "Service", ids: list[str] | None, act: Callable[["Case"],
         fail("say which by their ids, as darkroom failed list shows them, or give --all")
     refused = False
     # All at first, because what is tried again or dropped is no case any more.
-    names = [one.image_id for one in failures.cases(service)] if all_ else ids or []
-    for name in names:
+    for known in list(failures.cases(service)) if all_ else ids or []:
+        name = known if isinstance(known, str) else known.image_id
         try:
-            act(failures.case(service, name))
+            one = failures.case(service, known) if isinstance(known, str) else failures.as_it_is(service, known)
+            if one is not None:
+                act(one)
         except Refused as error:
             complain(f"{shown(name)}: {error.detail}")
             refused = True

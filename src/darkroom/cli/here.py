@@ -1,4 +1,4 @@
-"""What commands have in common that work on a data folder of this machine instead of asking a running service."""
+"""What commands have in common that ask no service, but open what it keeps: a data folder, or a stage on AWS."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +13,7 @@ from darkroom.errors import DarkroomError
 
 if TYPE_CHECKING:
     from darkroom.embedded.layout import Layout
+    from darkroom.library import Library
 
 Data = Annotated[
     Path | None,
@@ -20,6 +21,49 @@ Data = Annotated[
         "--data", metavar="DIR", help="The data folder; DARKROOM_DATA or ./data unless given. It may be in use."
     ),
 ]
+
+StageName = Annotated[
+    str | None,
+    typer.Option(
+        "--stage",
+        metavar="NAME",
+        help="A stage on AWS instead, with the credentials of your AWS tools; needs --region.",
+    ),
+]
+Region = Annotated[
+    str | None,
+    typer.Option(metavar="REGION", envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], help="Where the stage is: eu-west-1."),
+]
+
+
+@contextmanager
+def library(data: Path | None, stage: str | None, region: str | None) -> Iterator["Library"]:
+    """Open what the options of a command name, and end it with a sentence when something goes wrong within."""
+    with explained():
+        if stage is None:
+            from darkroom import settings  # noqa: PLC0415 # pydantic takes 0.1 s, which other commands need not pay
+            from darkroom.embedded import maintenance  # noqa: PLC0415 # brings in the whole service
+
+            with maintenance.opened(settings.load(data=data)) as opened:
+                yield opened
+            return
+        if data is not None:
+            fail("--data and --stage name two libraries; give one of them")
+        if not region:
+            fail("say where the stage is with --region, or AWS_REGION")
+        with aws_needed():
+            from darkroom.serverless import maintenance as cloud  # noqa: PLC0415 # half a second that only stages need
+        with cloud.opened(stage, region) as opened:
+            yield opened
+
+
+@contextmanager
+def aws_needed() -> Iterator[None]:
+    """End the command with a sentence when what AWS takes is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        fail(f"{error.name} is not installed; this takes: pip install 'darkroom[aws]'")
 
 
 def data_folder(data: Path | None) -> "Layout":

@@ -1,16 +1,14 @@
 """``darkroom sweep``, ``audit`` and ``verify``: whether all that is stored is as it should be, and setting it right."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from darkroom.cli.connect import Json, complain
-from darkroom.cli.here import Data, explained
+from darkroom.cli.here import Data, Region, StageName, library
 from darkroom.cli.output import print_columns, print_json, shown, size
 
 if TYPE_CHECKING:
-    from darkroom.settings import Settings
     from darkroom.sweep import Finding
     from darkroom.verify import Faulty
 
@@ -18,6 +16,8 @@ if TYPE_CHECKING:
 def sweep(
     *,
     data: Data = None,
+    stage: StageName = None,
+    region: Region = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Find the same, and change nothing.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Remove objects that no image owns, also when they are very many.")
@@ -25,7 +25,6 @@ def sweep(
     json: Json = False,
 ) -> None:
     """Find what crashes and time leave behind, and set it right; the service does so by itself, about every hour."""
-    from darkroom.embedded import maintenance  # noqa: PLC0415 # brings in the whole service
 
     def tell(finding: "Finding", mended: bool) -> None:  # noqa: FBT001 # as a sweep tells it
         if json:
@@ -34,8 +33,8 @@ def sweep(
             left = "" if mended or dry_run else "  left as it is"
             typer.echo(f"{finding.kind:<18}  {shown(finding.key or finding.image_id)}{left}")
 
-    with explained():
-        report = maintenance.sweep(_settings(data), dry=dry_run, force=force, tell=tell)
+    with library(data, stage, region) as opened:
+        report = opened.sweep(dry=dry_run, force=force, tell=tell)
     if json:
         counts = {
             kind.value: {"found": count.found, "bytes": count.bytes, "mended": count.mended}
@@ -61,9 +60,8 @@ def sweep(
         raise typer.Exit(1)
 
 
-def audit(*, data: Data = None, json: Json = False) -> None:
+def audit(*, data: Data = None, stage: StageName = None, region: Region = None, json: Json = False) -> None:
     """Prove that the buckets hold what the catalog says and nothing else; exit code 1 with the differences if not."""
-    from darkroom.embedded import maintenance  # noqa: PLC0415 # brings in the whole service
 
     def tell(finding: "Finding") -> None:
         if json:
@@ -71,8 +69,8 @@ def audit(*, data: Data = None, json: Json = False) -> None:
         else:
             typer.echo(f"{finding.kind:<18}  {shown(finding.key or finding.image_id)}")
 
-    with explained():
-        result = maintenance.audit(_settings(data), tell=tell)
+    with library(data, stage, region) as opened:
+        result = opened.audit(tell=tell)
     if json:
         seen = {"images": result.images, "objects": result.objects, "bytes": result.bytes}
         counts = {kind.value: count for kind, count in result.differences.items()}
@@ -87,13 +85,14 @@ def audit(*, data: Data = None, json: Json = False) -> None:
 def verify(
     *,
     data: Data = None,
+    stage: StageName = None,
+    region: Region = None,
     repair: Annotated[
         bool, typer.Option("--repair", help="Have images with damaged variants made anew, where that can be done.")
     ] = False,
     json: Json = False,
 ) -> None:
     """Read every stored byte and compare it with its checksum; exit code 1 if anything is damaged."""
-    from darkroom.embedded import maintenance  # noqa: PLC0415 # brings in the whole service
 
     def tell(faulty: "Faulty", repaired: bool) -> None:  # noqa: FBT001 # as it is told
         if json:
@@ -101,8 +100,8 @@ def verify(
         else:
             typer.echo(f"{faulty.fault:<16}  {shown(faulty.key)}" + ("  is made anew" if repaired else ""))
 
-    with explained():
-        result = maintenance.verify(_settings(data), repair=repair, tell=tell)
+    with library(data, stage, region) as opened:
+        result = opened.verify(repair=repair, tell=tell)
     if json:
         seen = {"images": result.images, "objects": result.objects, "bytes": result.bytes}
         counts = {fault.value: count for fault, count in result.faults.items()}
@@ -118,12 +117,6 @@ def verify(
             typer.echo(f"images that the service makes anew: {result.repairs}; verify again when it has done so")
     if not result.sound:
         raise typer.Exit(1)
-
-
-def _settings(data: Path | None) -> "Settings":
-    from darkroom import settings  # noqa: PLC0415 # pydantic takes 0.1 s, which other commands need not pay
-
-    return settings.load(data=data)
 
 
 def _found(finding: "Finding") -> dict[str, Any]:

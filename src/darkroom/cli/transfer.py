@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from darkroom.cli.connect import Json, complain
-from darkroom.cli.here import Data, explained
+from darkroom.cli.here import Data, Region, StageName, data_folder, explained, library
 from darkroom.cli.output import counted, print_json, shown, size
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ def export_library(
     ],
     *,
     data: Data = None,
+    stage: StageName = None,
+    region: Region = None,
     images: Annotated[
         bool, typer.Option("--images", help="Export originals and variants too, beside the lines.")
     ] = False,
@@ -30,22 +32,20 @@ def export_library(
     json: Json = False,
 ) -> None:
     """Write down all images as JSON Lines, with or without their files, also while the service runs."""
-    from darkroom import exports, settings  # noqa: PLC0415 # pydantic takes 0.1 s, which other commands need not pay
+    from darkroom import exports  # noqa: PLC0415 # brings in the whole service
     from darkroom.cli.progress import Meter  # noqa: PLC0415 # rich takes 0.1 s
-    from darkroom.embedded import transfers  # noqa: PLC0415 # brings in the whole service
 
-    with explained(), Meter() as meter:
-        chosen = settings.load(data=data)
-        if target != exports.STANDARD:
-            transfers.refuse_within(chosen, target)
-        with transfers.opened(chosen) as (collection, _):
-            extent = exports.write(
-                collection,
-                target,
-                with_objects=images,
-                force=force,
-                told=lambda so_far: meter.show(so_far.images, so_far.objects, so_far.bytes),
-            )
+    if stage is None and target != exports.STANDARD:
+        with explained():
+            data_folder(data).refuse_within(target)
+    with Meter() as meter, library(data, stage, region) as opened:
+        extent = exports.write(
+            opened.collection,
+            target,
+            with_objects=images,
+            force=force,
+            told=lambda so_far: meter.show(so_far.images, so_far.objects, so_far.bytes),
+        )
     if json:
         if target != exports.STANDARD:
             print_json({"images": extent.images, "objects": extent.objects, "bytes": extent.bytes, "lost": extent.lost})
@@ -64,27 +64,28 @@ def import_library(
     ],
     *,
     data: Data = None,
+    stage: StageName = None,
+    region: Region = None,
     on_conflict: Annotated[
         Literal["skip", "replace", "fail"],
         typer.Option(help="What becomes of an image that is here already and is another."),
     ] = "skip",
     json: Json = False,
 ) -> None:
-    """Bring exported images into a data folder, also while the service runs; again, and only what is new is added.
+    """Bring exported images into a data folder or a stage, also while it serves; again, and only what is new is added.
 
     Everything is checked before anything is changed.
     """
-    from darkroom import exports, settings  # noqa: PLC0415 # pydantic takes 0.1 s, which other commands need not pay
+    from darkroom import exports  # noqa: PLC0415 # brings in the whole service
     from darkroom.cli.progress import Meter  # noqa: PLC0415 # rich takes 0.1 s
-    from darkroom.embedded import transfers  # noqa: PLC0415 # brings in the whole service
     from darkroom.transfer import OnConflict  # noqa: PLC0415 # likewise
 
     outcomes: Counter[Outcome] = Counter()
-    with explained(), Meter() as meter, transfers.opened(settings.load(data=data)) as (collection, scratch):
+    with Meter() as meter, library(data, stage, region) as opened:
         extent = exports.read(
-            collection,
+            opened.collection,
             source,
-            scratch,
+            opened.scratch,
             on_conflict=OnConflict(on_conflict),
             checked=lambda so_far: meter.show(so_far.images, so_far.objects, so_far.bytes),
             brought=lambda outcome: outcomes.update((outcome,)),

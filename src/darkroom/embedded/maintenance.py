@@ -7,31 +7,25 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from darkroom import audit as auditing
 from darkroom.embedded import wire
 from darkroom.embedded.layout import Layout
 from darkroom.errors import Refused
-from darkroom.verify import Verifier
+from darkroom.library import Library
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from darkroom.audit import Audit
-    from darkroom.service import Service
     from darkroom.settings import Settings
-    from darkroom.sweep import Finding, Report
-    from darkroom.verify import Faulty, Verification
 
 PRIVATE = 0o077
 
 
 @contextmanager
-def service(settings: Settings) -> Iterator[Service]:
-    """Give the service on a data folder that is there already, to be worked on by hand.
+def opened(settings: Settings) -> Iterator[Library]:
+    """Give what a data folder that is there already keeps, to be worked on by hand.
 
     Raises ``Refused`` when it is none, or was not restored to the end, ``Unavailable`` for data of another release.
     """
@@ -47,24 +41,12 @@ def service(settings: Settings) -> Iterator[Service]:
     logging.getLogger("darkroom").addHandler(logging.NullHandler())  # a command says itself what it did
     parts = wire.service(settings)
     try:
-        yield parts
+        yield Library(
+            service=parts,
+            sweeper=wire.sweep(settings, parts),
+            defaults=wire.defaults(parts),
+            collection=wire.collection(parts, layout),
+            scratch=layout.incoming,
+        )
     finally:
         wire.close(parts)
-
-
-def sweep(settings: Settings, *, dry: bool, force: bool, tell: Callable[[Finding, bool], None]) -> Report:
-    """Sweep once, as ``Sweep.run`` says."""
-    with service(settings) as parts:
-        return wire.sweep(settings, parts).run(dry=dry, force=force, tell=tell)
-
-
-def audit(settings: Settings, *, tell: Callable[[Finding], None]) -> Audit:
-    """Compare catalog and buckets, as ``audit.audit`` says."""
-    with service(settings) as parts:
-        return auditing.audit(parts, defaults=wire.defaults(parts).objects, tell=tell, pause=time.sleep)
-
-
-def verify(settings: Settings, *, repair: bool, tell: Callable[[Faulty, bool], None]) -> Verification:
-    """Read everything, as ``Verifier.run`` says."""
-    with service(settings) as parts:
-        return Verifier(parts, wire.defaults(parts)).run(repair=repair, tell=tell)

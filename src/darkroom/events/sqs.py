@@ -5,10 +5,12 @@ not report as failed. So this is a ``Queue`` without leases; what a worker does 
 too (``held``, ``delay``, ``again``, ``bury``).
 
 SQS cannot be listed. Looking at what is buried takes messages as any receiver does, and lets go of them at once.
+Deciding about one takes them all, and holds them for the next decision, so that many are decided about in one look.
 """
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -19,7 +21,7 @@ from darkroom.events import Buried, Depth, Event, Lease
 from darkroom.events.sns import from_message, to_message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 LONGEST_DELAY_SECONDS = 900
 """The longest that SQS keeps a new message back."""
@@ -27,6 +29,8 @@ _BATCH = 10
 """What one request takes."""
 _LOOK_SECONDS = 60
 """How long a look at the buried may take before others can look at the same ones."""
+_HELD_SECONDS = 45
+"""How long a buried message counts as held: less, because the request that took it was under way for some of it."""
 _WAIT_SECONDS = 1
 """Without any, SQS asks some of its machines only, and may say that there is nothing."""
 _REASON_MAX = 1000
@@ -45,8 +49,8 @@ class SqsQueue:
         self._client = client
         self._url = url
         self._failed_url = failed_url
-        self._handles: dict[str, str] = {}
-        """Under which name SQS knows the latest look at a buried message, by its id."""
+        self._held: dict[str, tuple[dict[str, Any], float]] = {}
+        """Buried messages that nobody else is given now, by their ids, and until when by this machine's clock."""
 
     def publish(self, event: Event, *, delay_seconds: float = 0.0) -> None:
         self._send(self._url, to_message(event), {}, delay_seconds)
@@ -90,14 +94,23 @@ class SqsQueue:
     # ------------------------------------------------------------------ what is buried
 
     def buried(self, limit: int) -> Sequence[Buried]:
+        self._take(limit)
         graves = []
-        messages = list(self._taken(self._failed_url, limit))
-        for message in messages:
+        for message, _ in self._held.values():
             with suppress(ValueError):
                 graves += [_grave(message, event) for event in from_message(message["Body"])]
-        for message in messages:
-            self._let_go(message)
+        self.let_go()
         return sorted(graves, key=lambda grave: grave.buried_at, reverse=True)[:limit]
+
+    def let_go(self) -> None:
+        """Let others have the buried messages that are held; else they do a minute later."""
+        held = [message for message, _ in self._held.values()]
+        self._held.clear()
+        for message in held:
+            with suppress(Unavailable), answered("SQS"):
+                self._client.change_message_visibility(
+                    QueueUrl=self._failed_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+                )
 
     def redrive(self, count: int) -> int:
         graves = sorted(self.buried(10**6), key=lambda grave: grave.buried_at)[:count]
@@ -128,46 +141,37 @@ class SqsQueue:
         waiting, delayed, leased = (int(told.get(name, 0)) for name in names)
         return waiting + delayed, leased
 
-    def _taken(self, url: str, limit: int) -> Iterator[dict[str, Any]]:
-        """Yield messages, each once, which others then do not see for a while."""
-        seen: set[str] = set()
-        while len(seen) < limit:
+    def _take(self, limit: int) -> None:
+        """Hold up to ``limit`` buried messages, about, which others then are not given for a while."""
+        now = time.monotonic()
+        self._held = {name: (message, until) for name, (message, until) in self._held.items() if until > now}
+        while len(self._held) < limit:
+            now = time.monotonic()
             with answered("SQS"):
                 answer = self._client.receive_message(
-                    QueueUrl=url,
+                    QueueUrl=self._failed_url,
                     MaxNumberOfMessages=_BATCH,
                     VisibilityTimeout=_LOOK_SECONDS,
                     WaitTimeSeconds=_WAIT_SECONDS,
                     AttributeNames=["All"],
                     MessageAttributeNames=["All"],
                 )
-            fresh = [message for message in answer.get("Messages", ()) if message["MessageId"] not in seen]
-            if not fresh:
+            messages = answer.get("Messages", ())
+            is_news = any(message["MessageId"] not in self._held for message in messages)
+            self._held |= {message["MessageId"]: (message, now + _HELD_SECONDS) for message in messages}
+            if not is_news:
                 return
-            for message in fresh:
-                seen.add(message["MessageId"])
-                self._handles[message["MessageId"]] = message["ReceiptHandle"]
-                yield message
-
-    def _let_go(self, message: Mapping[str, Any]) -> None:
-        with suppress(Unavailable), answered("SQS"):  # it comes back by itself a little later
-            self._client.change_message_visibility(
-                QueueUrl=self._failed_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
-            )
 
     def _finds(self, grave: Buried) -> bool:
-        """Take the buried message again, so that of two people who decide about it only one does."""
-        found = False
-        for message in list(self._taken(self._failed_url, 10**6)):
-            if message["MessageId"] == grave.receipt:
-                found = True
-            else:
-                self._let_go(message)
-        return found
+        """Hold the buried message, so that of two people who decide about it only one does."""
+        if grave.receipt not in self._held or self._held[grave.receipt][1] <= time.monotonic():
+            self._take(10**6)
+        return grave.receipt in self._held
 
     def _forget(self, grave: Buried) -> bool:
+        message, _ = self._held.pop(grave.receipt)
         with answered("SQS"):
-            self._client.delete_message(QueueUrl=self._failed_url, ReceiptHandle=self._handles.pop(grave.receipt))
+            self._client.delete_message(QueueUrl=self._failed_url, ReceiptHandle=message["ReceiptHandle"])
         return True
 
     def _send(self, url: str, body: str, attributes: Mapping[str, str], delay_seconds: float) -> None:

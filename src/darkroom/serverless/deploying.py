@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from darkroom import settings as configuration
 from darkroom.access import LOCAL_OWNER, Scope
 from darkroom.cost.prices import load_prices
 from darkroom.errors import BadConfiguration, Unavailable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from darkroom.serverless.stack import Plan, Status
+    from darkroom.settings import CloudSettings
 
 LONGEST_CALL_SECONDS = 300
 """How long a function is waited for: making the default images for the first time, at most."""
@@ -99,6 +101,18 @@ class Stage:
         with wire.answered("CloudFormation"):
             status = self.stack.carry_out(plan) if plan.changes else self.stack.status()
         outputs = status.outputs
+        self._make_defaults(outputs)
+        access = wire.access(self.clients("dynamodb"), outputs["KeysTableName"])
+        key = None if access.list() else access.add(LOCAL_OWNER, "first key", frozenset(Scope))[1]
+        return Deployed(outputs=outputs, key=key)
+
+    def make_defaults(self) -> None:
+        """Have the default images made, unless they are there as they should be."""
+        with wire.answered("AWS"):
+            outputs = self.stack.status().outputs
+        self._make_defaults(outputs)
+
+    def _make_defaults(self, outputs: Mapping[str, str]) -> None:
         with wire.answered("Lambda"):
             answer = self.clients("lambda").invoke(
                 FunctionName=outputs["TransformFunctionName"],
@@ -107,9 +121,24 @@ class Stage:
         if "FunctionError" in answer:
             msg = f"the default images could not be made: {answer['Payload'].read()[:500].decode(errors='replace')}"
             raise Unavailable(msg)
-        access = wire.access(self.clients("dynamodb"), outputs["KeysTableName"])
-        key = None if access.list() else access.add(LOCAL_OWNER, "first key", frozenset(Scope))[1]
-        return Deployed(outputs=outputs, key=key)
+
+    def settings(self) -> CloudSettings:
+        """Return what it runs with, as its transform function is told. Raises ``NotFound`` when there is none.
+
+        Raises ``Unavailable`` while it is not deployed to the end, and for one of another release.
+        """
+        with wire.answered("AWS"):
+            outputs = self.stack.status().outputs
+            function = outputs.get("TransformFunctionName")
+            if function is None:
+                msg = f"{self.stack.name} is not deployed to the end; see darkroom aws status"
+                raise Unavailable(msg)
+            found = self.clients("lambda").get_function_configuration(FunctionName=function)
+        try:
+            return configuration.cloud_from_mapping(found["Environment"]["Variables"])
+        except BadConfiguration as error:
+            msg = f"{self.stack.name} was deployed by another release ({error.detail}); use that, or deploy this one"
+            raise Unavailable(msg) from error
 
     def condition(self) -> Condition:
         """Return how it is. Raises ``NotFound`` when there is none."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import tempfile
 import time
+from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,22 +15,27 @@ from darkroom import aws, dynamodb
 from darkroom import settings as configuration
 from darkroom.access import Rate
 from darkroom.access.dynamodb import DynamoAccess, DynamoRates
-from darkroom.bucket.objects import ObjectBucket
+from darkroom.bucket.objects import ANSWER_SECONDS, ObjectBucket
 from darkroom.catalog.dynamodb import DynamoCatalog
 from darkroom.edge.answers import Lifetimes
 from darkroom.edge.cloudfront import CloudFrontEdge, NoPurges, PurgeQueue
-from darkroom.edge.defaults import default_objects, shelve_defaults
+from darkroom.edge.defaults import default_objects, distrust_defaults, shelve_defaults
+from darkroom.errors import NotFound
 from darkroom.events.sqs import SqsQueue
 from darkroom.figures.emf import EmfFigures
-from darkroom.names import DEFAULTS
+from darkroom.figures.memory import MemoryFigures
+from darkroom.model import OriginalPolicy, State
+from darkroom.names import DEFAULTS, archive_key
 from darkroom.rules import ages_of, rules_of
 from darkroom.service import Service, utc_now
 from darkroom.sweep import Sweep
+from darkroom.transfer import Collection
 from darkroom.transform import Elsewhere
 from darkroom.transform.headers import dimensions
 from darkroom.transform.jail import Allowance, JailedTransform
 from darkroom.transform.recipes import load_recipes
 from darkroom.uploads.presigned import PresignedDownloads, PresignedTickets, connect
+from darkroom.verify import Defaults
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,8 +43,11 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from darkroom.figures import Figures as AnyFigures
+    from darkroom.model import Image
     from darkroom.settings import CloudSettings
     from darkroom.transform import Transform
+    from darkroom.transform.recipes import Recipe
 
 VISIBILITY_SECONDS = 1800
 """How long a message is out with a function that has died, as ``infra/template.yaml`` says: six times its timeout."""
@@ -50,6 +59,8 @@ POLL_SECONDS = 0.25
 """Between two looks at an image that somebody waits for: each is a request to pay for."""
 LARGEST_ANSWER_BYTES = 4 * 1024 * 1024
 """What a function answers by itself: with what base 64 adds, under the six megabytes that Lambda lets it."""
+SLOW_OBJECT_SECONDS = 900
+"""How long an object may be under way between AWS and an operator: 100 MB at one megabit a second."""
 ORIGINAL_SECONDS = 300
 """The life of an address that an original is had from which is larger."""
 
@@ -63,36 +74,88 @@ def figures() -> Figures:
     return EmfFigures()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """Where the services of AWS are, and who asks them: left away, as the environment of a function says."""
+
+    region: str | None = None
+    credentials: Callable[[], aws.Credentials] | None = None
+    """For the buckets, whose library knows nothing of profiles and sign-ins."""
+    object_seconds: float = ANSWER_SECONDS
+    """How long one object may be under way."""
+
+    @cached_property
+    def s3(self) -> Any:  # noqa: ANN401 # botocore has no types
+        """The client that signs."""
+        return connect(endpoint=configuration.aws_endpoint("s3"), region=self.region)
+
+    @cached_property
+    def sqs(self) -> Any:  # noqa: ANN401 # likewise
+        """The client of queues."""
+        return aws.client("sqs", endpoint=configuration.aws_endpoint("sqs"), region_name=self.region)
+
+    @cached_property
+    def dynamodb(self) -> Any:  # noqa: ANN401 # likewise
+        """The client of tables."""
+        return dynamodb.connect(endpoint=configuration.aws_endpoint("dynamodb"), region=self.region)
+
+
+FUNCTION = Reach()
+
+
 def service(settings: CloudSettings, counted: Figures, transform: Transform | None = None) -> Service:
     """Return the service; without ``transform`` it answers people but cannot work on events."""
-    queue = queue_of(settings)
-    purges = PurgeQueue(purge_queue_of(settings)) if settings.purge_queue_url else NoPurges()
+    return _service(settings, counted, transform or Elsewhere(), load_recipes(settings.recipes), FUNCTION)
+
+
+def by_hand(settings: CloudSettings, region: str) -> Service:
+    """Return the service as an operator's command works on it, on any machine. Let go of it by ``close``.
+
+    The recipes are in the stage's packages only. Without them nothing new is promised of an image that is to be made
+    anew; whoever makes it promises what it makes.
+    """
+    reach = Reach(region=region, credentials=aws.credentials(), object_seconds=SLOW_OBJECT_SECONDS)
+    return _service(settings, MemoryFigures(), Elsewhere(), (), reach)
+
+
+def close(parts: Service) -> None:
+    """End what ``by_hand`` has begun."""
+    assert isinstance(parts.catalog, DynamoCatalog)
+    assert isinstance(parts.queue, SqsQueue)
+    parts.catalog.close()
+    parts.queue.let_go()
+
+
+def _service(
+    settings: CloudSettings, counted: AnyFigures, transform: Transform, recipes: tuple[Recipe, ...], reach: Reach
+) -> Service:
+    purges = PurgeQueue(purge_queue_of(settings, reach)) if settings.purge_queue_url else NoPurges()
     uploads = settings.given("uploads_bucket")
     return Service(
-        catalog=DynamoCatalog(_dynamodb(), settings.given("table")),
-        uploads=_bucket(uploads),
-        assets=_assets(settings),
-        tickets=PresignedTickets(_s3(), uploads, utc_now),
-        queue=queue,
-        transform=transform or Elsewhere(),
+        catalog=DynamoCatalog(reach.dynamodb, settings.given("table")),
+        uploads=_bucket(uploads, reach),
+        assets=_assets(settings, reach),
+        tickets=PresignedTickets(reach.s3, uploads, utc_now),
+        queue=queue_of(settings, reach),
+        transform=transform,
         inspect=dimensions,
         purges=purges,
         figures=counted,
-        recipes=load_recipes(settings.recipes),
+        recipes=recipes,
         rules=rules_of(settings),
         clock=utc_now,
         randomness=secrets.token_bytes,
     )
 
 
-def queue_of(settings: CloudSettings) -> SqsQueue:
+def queue_of(settings: CloudSettings, reach: Reach = FUNCTION) -> SqsQueue:
     """Return the queue of events."""
-    return SqsQueue(_sqs(), settings.given("events_queue_url"), settings.failed_queue_url)
+    return SqsQueue(reach.sqs, settings.given("events_queue_url"), settings.failed_queue_url)
 
 
-def purge_queue_of(settings: CloudSettings) -> SqsQueue:
+def purge_queue_of(settings: CloudSettings, reach: Reach = FUNCTION) -> SqsQueue:
     """Return the queue of what the edge has to forget."""
-    return SqsQueue(_sqs(), settings.given("purge_queue_url"))
+    return SqsQueue(reach.sqs, settings.given("purge_queue_url"))
 
 
 def edge(settings: CloudSettings) -> CloudFrontEdge:
@@ -127,6 +190,41 @@ def sweep(settings: CloudSettings, parts: Service) -> Sweep:
     return Sweep(parts, ages, defaults=partial(default_objects, parts.assets))
 
 
+def defaults(parts: Service, make: Callable[[], None]) -> Defaults:
+    """Return the default images, as far as they are looked after like all others; ``make`` has them made where not."""
+
+    def distrust() -> None:
+        distrust_defaults(parts.assets)
+        make()
+
+    return Defaults(partial(default_objects, parts.assets), distrust)
+
+
+def collection(settings: CloudSettings, parts: Service) -> Collection:
+    """Return what exports are made of and imports brought into.
+
+    What is put where originals arrive is an arrival to S3, and unless originals are kept the bucket removes it in
+    time. So an original that there is nothing to do about goes to the archive.
+    """
+
+    def goes_to_the_archive(image: Image) -> bool:
+        if image.state is State.READY and settings.originals is OriginalPolicy.KEEP:
+            try:  # beside one in the archive, what arrives is taken for an upload replayed, and removed
+                parts.uploads.stat(archive_key(image.id))
+            except NotFound:
+                return False
+        return image.state in {State.READY, State.FAILED}
+
+    return Collection(
+        catalog=parts.catalog,
+        uploads=parts.uploads,
+        assets=parts.assets,
+        queue=parts.queue,
+        purges=parts.purges,
+        goes_to_the_archive=goes_to_the_archive,
+    )
+
+
 def application(settings: CloudSettings, parts: Service) -> ASGIApp:
     """Return the API as an ASGI app. Pictures are delivered by CloudFront, files go straight to S3."""
     from darkroom.http.app import ApiOptions, create_api, front  # noqa: PLC0415 # half a second, for one function only
@@ -140,7 +238,7 @@ def application(settings: CloudSettings, parts: Service) -> ASGIApp:
         most_at_a_time=1,  # a function has one request at a time, and its body is there as a whole
     )
     downloads = PresignedDownloads(
-        _s3(),
+        FUNCTION.s3,
         settings.given("uploads_bucket"),
         life=timedelta(seconds=ORIGINAL_SECONDS),
         from_bytes=LARGEST_ANSWER_BYTES,
@@ -155,8 +253,8 @@ def application(settings: CloudSettings, parts: Service) -> ASGIApp:
         original_elsewhere=downloads.address,
     )
     keys = settings.given("keys_table")
-    access = DynamoAccess(_dynamodb(), keys, utc_now)
-    rates = DynamoRates(_dynamodb(), keys, time.time_ns)
+    access = DynamoAccess(FUNCTION.dynamodb, keys, utc_now)
+    rates = DynamoRates(FUNCTION.dynamodb, keys, time.time_ns)
     return front(create_api(parts, access, None, rates, reception, options), {}, options, parts.figures)
 
 
@@ -181,31 +279,21 @@ def access(client: Any, table: str) -> DynamoAccess:  # noqa: ANN401 # botocore 
     return DynamoAccess(client, table, utc_now)
 
 
-def _bucket(name: str) -> ObjectBucket:
-    return ObjectBucket.s3(name, endpoint=configuration.aws_endpoint("s3"))
+def _bucket(name: str, reach: Reach, cache_control: Callable[[str], str] | None = None) -> ObjectBucket:
+    return ObjectBucket.s3(
+        name,
+        endpoint=configuration.aws_endpoint("s3"),
+        region=reach.region,
+        credentials=reach.credentials,
+        answer_seconds=reach.object_seconds,
+        cache_control=cache_control,
+    )
 
 
-def _assets(settings: CloudSettings) -> ObjectBucket:
+def _assets(settings: CloudSettings, reach: Reach) -> ObjectBucket:
     lifetimes = Lifetimes(browser=settings.browser_seconds, edge=settings.edge_seconds, miss=settings.miss_seconds)
 
     def cache_control(key: str) -> str:
         return lifetimes.of_a_default if key.startswith(DEFAULTS) else lifetimes.of_a_picture
 
-    return ObjectBucket.s3(
-        settings.given("assets_bucket"), endpoint=configuration.aws_endpoint("s3"), cache_control=cache_control
-    )
-
-
-@cache
-def _s3() -> Any:  # noqa: ANN401 # botocore has no types
-    return connect(endpoint=configuration.aws_endpoint("s3"))
-
-
-@cache
-def _sqs() -> Any:  # noqa: ANN401 # likewise
-    return aws.client("sqs", endpoint=configuration.aws_endpoint("sqs"))
-
-
-@cache
-def _dynamodb() -> Any:  # noqa: ANN401 # likewise
-    return dynamodb.connect(endpoint=configuration.aws_endpoint("dynamodb"))
+    return _bucket(settings.given("assets_bucket"), reach, cache_control)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from darkroom.bucket import Stat
 
 
-def connect(*, endpoint: str | None = None) -> Any:  # noqa: ANN401 # botocore has no types
+def connect(*, endpoint: str | None = None, region: str | None = None) -> Any:  # noqa: ANN401 # botocore has no types
     """Return the client that signs: for the bucket's own region and host, since a redirect would break the signature.
 
     An emulator has no host for each bucket.
@@ -30,6 +30,7 @@ def connect(*, endpoint: str | None = None) -> Any:  # noqa: ANN401 # botocore h
     return aws.client(
         "s3",
         endpoint=endpoint,
+        region_name=region,
         signature_version="s3v4",
         s3={"addressing_style": style, "us_east_1_regional_endpoint": "regional"},
         # Else a checksum of nothing is signed into every ticket.

@@ -70,9 +70,10 @@ def test_into_a_new_folder_or_an_empty_one(made: Path, vault: Path, target: Layo
 def test_what_was_restored_can_be_looked_at_before_it_is_served(made: Path, vault: Path, target: Layout) -> None:
     restore(vault, target)
     chosen = settings.from_mapping({"DARKROOM_DATA": str(target.root)})
-    assert maintenance.audit(chosen, tell=lambda _: None).agrees
-    assert maintenance.verify(chosen, repair=False, tell=lambda *_: None).sound
-    assert maintenance.sweep(chosen, dry=False, force=False, tell=lambda *_: None).whole
+    with maintenance.opened(chosen) as library:
+        assert library.audit(tell=lambda _: None).agrees
+        assert library.verify(repair=False, tell=lambda *_: None).sound
+        assert library.sweep(dry=False, force=False, tell=lambda *_: None).whole
 
 
 def test_into_a_folder_that_holds_anything_is_refused(
