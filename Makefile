@@ -1,7 +1,7 @@
 # Everything is installed into .venv (the AWS emulator of the tests into .venv-emulator, what checks and packages the AWS
 # stack into .venv-infra), from the hashed lists in requirements/; nothing outside this folder is touched.
 .DEFAULT_GOAL := help
-.PHONY: help install serve test soak bench goldens contact-sheet lint type docs package lock clean
+.PHONY: help install serve test soak bench goldens contact-sheet lint type docs package aws-local lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -51,6 +51,9 @@ contact-sheet: $(DEV) ## draw every golden case on one sheet, for your eyes: con
 bench: $(DEV) $(EMULATOR) $(INFRA) ## measure everything that has a figure (BENCH=deliver for one)
 	@if [ -n "$(BENCH)" ]; then $(BIN)/python bench/$(BENCH).py; \
 	else for script in bench/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done; fi
+
+aws-local: $(DEV) $(EMULATOR) $(INFRA) ## run the whole AWS stack in an emulator on this machine (PORT=8001)
+	@exec $(BIN)/python infra/local.py --port "$(if $(filter file,$(origin PORT)),8001,$(PORT))"
 
 lint: $(DEV) ## check style
 	$(BIN)/ruff check .
