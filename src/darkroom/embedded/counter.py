@@ -110,7 +110,11 @@ class Counter:
                 self._path.unlink()
 
     async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        # Cancelled at shutdown: whoever waits sees the socket close and asks again later. Raised from here, the streams
+        # of Python 3.11 would take it for a mishap and write a trace into the log.
+        with suppress(
+            OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError
+        ):
             image_id, options, extension = json.loads(await reader.readuntil(b"\n"))
             answer = await self._answer((str(image_id), str(options), str(extension)))
             writer.write(json.dumps(answer).encode() + b"\n")
