@@ -30,6 +30,7 @@ PORTS = {
     "darkroom.edge.paths",
     "darkroom.edge.negotiation",
     "darkroom.edge.signatures",
+    "darkroom.edge.iiif",
     "darkroom.access.signing",
 }
 CORE = {

@@ -21,8 +21,8 @@ from pydantic import (
     model_validator,
 )
 
-from darkroom.access import FASTEST_RATE, LARGEST_BURST, SLOWEST_RATE
-from darkroom.errors import BadConfiguration
+from darkroom.access import FASTEST_RATE, LARGEST_BURST, SLOWEST_RATE, clean_owner
+from darkroom.errors import BadConfiguration, InvalidRequest
 from darkroom.model import OriginalPolicy, Truncated
 from darkroom.transform.recipes import LONGEST_SIDE
 
@@ -131,10 +131,7 @@ class Shared(BaseModel):
     @field_validator("key_rate")
     @classmethod
     def _is_rate(cls, value: float) -> float:
-        if 0 < value < SLOWEST_RATE:
-            msg = f"a rate is 0 or at least {SLOWEST_RATE:g}"
-            raise ValueError(msg)
-        return value
+        return _rate(value)
 
     @field_validator("public_url", "assets_url")
     @classmethod
@@ -204,6 +201,19 @@ class Settings(Shared):
     result_queue: int = Field(
         200, ge=1, le=10_000, description="Transformations that may wait to be made; more are answered 503."
     )
+    iiif_owners: tuple[str, ...] = Field(
+        (),
+        description="Owners whose images are under `/iiif/` for all, unsigned, separated by commas; empty: none.",
+    )
+    iiif_rate: float = Field(
+        20.0,
+        ge=0,
+        le=FASTEST_RATE,
+        description="New pictures a second that are made there for each owner; 0: as many as asked for.",
+    )
+    iiif_burst: int = Field(
+        200, ge=1, le=LARGEST_BURST, description="New pictures that are made there at once after a pause, likewise."
+    )
     jail_layers: tuple[str, ...] = Field(
         (), description="Layers of the jail without which the service refuses to start, separated by commas."
     )
@@ -232,10 +242,23 @@ class Settings(Shared):
         0, ge=0, le=65535, description="Loopback port that answers `/metrics` without a key; 0: only with an admin key."
     )
 
-    @field_validator("jail_layers", mode="before")
+    @field_validator("jail_layers", "iiif_owners", mode="before")
     @classmethod
-    def _split_layers(cls, value: object) -> object:
+    def _split_lists(cls, value: object) -> object:
         return _parts(value)
+
+    @field_validator("iiif_owners")
+    @classmethod
+    def _are_owners(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(clean_owner(owner) for owner in value)
+        except InvalidRequest as error:
+            raise ValueError(error.detail) from error
+
+    @field_validator("iiif_rate")
+    @classmethod
+    def _is_iiif_rate(cls, value: float) -> float:
+        return _rate(value)
 
     @field_validator("purge_url")
     @classmethod
@@ -306,6 +329,13 @@ class CloudSettings(Shared):
             msg = f"{PREFIX}{name.upper()} is not set, and this function needs it"
             raise BadConfiguration(msg)
         return value
+
+
+def _rate(value: float) -> float:
+    if 0 < value < SLOWEST_RATE:
+        msg = f"a rate is 0 or at least {SLOWEST_RATE:g}"
+        raise ValueError(msg)
+    return value
 
 
 def _parts(value: object) -> object:

@@ -210,6 +210,23 @@ def refused(method: str, status: int, code: str, detail: str, retry_after: int |
     return Answer(status, headers) if method == "HEAD" else Answer(status, headers, body=body, length=len(body))
 
 
+def document(method: str, content_type: str, body: bytes, *, seconds: int) -> Answer:
+    """Return something that is said of a picture, in a form that ``Accept`` decides, to be kept for ``seconds``."""
+    headers = [
+        (b"content-type", content_type.encode("latin-1")),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"public, max-age=%d" % seconds),
+        _VARY,
+        *_FOR_EVERYBODY,
+    ]
+    return Answer(200, headers) if method == "HEAD" else Answer(200, headers, body=body, length=len(body))
+
+
+def see_other(url: str) -> Answer:
+    """Return the answer that sends a reader to another address."""
+    return Answer(303, [(b"location", url.encode("latin-1")), (b"content-length", b"0"), *_FOR_EVERYBODY])
+
+
 def method_not_allowed() -> Answer:
     """Return the answer to everything but ``GET`` and ``HEAD``."""
     return Answer(405, [(b"allow", b"GET, HEAD"), (b"content-length", b"0"), _NO_STORE, *_FOR_EVERYBODY])

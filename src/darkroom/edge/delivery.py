@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from darkroom import ledger
-from darkroom.edge import answers, paths
+from darkroom.edge import answers, iiif, paths
 from darkroom.edge.answers import METHODS, Absence, Answer, Lifetimes, Picture, Ready
 from darkroom.edge.defaults import default_objects
+from darkroom.edge.iiif_delivery import Iiif, IiifRules
 from darkroom.edge.negotiation import Negotiator
 from darkroom.edge.pictures import CHANGING, READS, Pictures
 from darkroom.edge.pool import Pool
@@ -55,10 +56,11 @@ class DeliveryRules:
     """Memory one worker may use for pictures that are asked for often."""
     patience_seconds: float = 10.0
     """How long a request waits for the store before it is answered 503."""
+    iiif: IiifRules = field(default_factory=IiifRules)
 
 
 class Delivery:
-    """Answers ``GET`` and ``HEAD`` of everything under ``/i/``. One for each worker, used on its event loop only."""
+    """Answers everything under ``prefixes``. One for each worker, used on its event loop only."""
 
     def __init__(
         self,
@@ -103,15 +105,27 @@ class Delivery:
             if demand is None
             else Transformations(self._pictures, self._pool, demand, rules.lifetimes, clock=clock)
         )
+        self._iiif = None
+        if self._transformations is not None and rules.iiif.owners:
+            self._iiif = Iiif(self._transformations, self._pool, lookup, rules.iiif, rules.lifetimes, clock=clock)
         self._defaults: dict[tuple[str, str], tuple[float, Picture]] = {}
         self._tally = Tally(figures)
         self._silent_until = 0.0
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """What the paths begin with that are answered here."""
+        return (paths.PREFIX,) if self._iiif is None else (paths.PREFIX, iiif.PREFIX)
 
     async def answer(self, method: str, path: str, headers: Sequence[tuple[bytes, bytes]]) -> Answer:
         """Return the answer to a request; ``path`` is percent-decoded, header names are in lower case."""
         fields = dict(headers)
         if len(fields) != len(headers):
             fields = _joined(headers)
+        if self._iiif is not None and path.startswith(iiif.PREFIX):
+            outcome, answer = await self._iiif.answer(method, path, fields)
+            self._tally.count(outcome, answer.status, answer.length)
+            return answer
         if path.startswith(MARK, MARK_AT) and self._transformations is not None:
             return await self._transformed(self._transformations, method, path, fields)
         negotiated = "." not in path

@@ -80,19 +80,21 @@ class Demand:
     rules: TransformationRules = field(default_factory=TransformationRules)
 
 
-@dataclass(slots=True)
-class _Known:
-    """An address that was found right."""
+@dataclass(slots=True, kw_only=True)
+class Known:
+    """An address that was found right, and how long that may be believed."""
 
     image_id: str
     transformation: Transformation
-    negotiator: Negotiator | None
-    """For ``auto``."""
     format: Format | None
-    exp: int | None
+    """``None`` for one that is negotiated."""
     until: float
-    slow: bool
+    negotiator: Negotiator | None = None
+    exp: int | None = None
+    slow: bool = False
     """Whether an AVIF of it takes longer than the budget."""
+    admit: Callable[[], Awaitable[None]] | None = None
+    """Asked before something is made, where that is not everybody's to ask for; raises what it refuses with."""
     keys: dict[Format, str] = field(default_factory=dict)
 
     def key(self, wanted: Format) -> str:
@@ -123,7 +125,7 @@ class Transformations:
         self._lifetimes = lifetimes
         self._clock = clock
         self._now = now
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, Known] = {}
         self._gatekeeper = Gatekeeper(
             pool,
             demand.secrets,
@@ -146,7 +148,7 @@ class Transformations:
             known = self._known.get(path)
             if known is None or known.until <= self._clock():
                 known = await self._verified(path)
-            return await self._deliver(known, method, fields)
+            return await self.deliver(known, method, fields)
         except NotFound:
             return Absence.MISSING
         except Refused as error:
@@ -157,7 +159,7 @@ class Transformations:
 
     # ------------------------------------------------------------------ is it right?
 
-    async def _verified(self, path: str) -> _Known:
+    async def _verified(self, path: str) -> Known:
         """Raises ``BadSignature``, ``InvalidRequest``, ``NotFound`` for an image that there is not."""
         signed, image = await self._gatekeeper.let_in(path)
         options = parse(signed.options)
@@ -170,13 +172,13 @@ class Transformations:
             self._known[path] = known
         return known
 
-    def _know(self, signed: SignedPath, wanted: Transformation, exp: int | None, image: Image) -> _Known:
+    def _know(self, signed: SignedPath, wanted: Transformation, exp: int | None, image: Image) -> Known:
         negotiator, slow = None, False
         if signed.extension == AUTO:
             formats = _formats(image, wanted)
             negotiator = Negotiator(formats)
             slow = Format.AVIF in formats and seconds(image, wanted, Format.AVIF) > self._demand.rules.avif_budget
-        return _Known(
+        return Known(
             image_id=signed.image_id,
             transformation=wanted,
             negotiator=negotiator,
@@ -188,7 +190,8 @@ class Transformations:
 
     # ------------------------------------------------------------------ is it there?
 
-    async def _deliver(self, known: _Known, method: str, fields: Mapping[bytes, bytes]) -> tuple[str, Answer] | Absence:
+    async def deliver(self, known: Known, method: str, fields: Mapping[bytes, bytes]) -> tuple[str, Answer] | Absence:
+        """As ``answer``, for an address whose right is known; raises what was wrong."""
         lifetimes = self._lifetimes
         left = None if known.exp is None else known.exp - int(self._now())
         if left is not None:
@@ -211,7 +214,7 @@ class Transformations:
                 return outcome, answer if lifetimes is self._lifetimes else answers.kept_for(answer, lifetimes)
         raise Unavailable(CHANGING)
 
-    async def _have(self, known: _Known, wanted: Format) -> tuple[str, Ready | Absence]:
+    async def _have(self, known: Known, wanted: Format) -> tuple[str, Ready | Absence]:
         """Return a result, made now if need be, and how it came; or why there is none. Raises as ``Maker.make``."""
         key = known.key(wanted)
         picture = self._pictures.hot(key)
@@ -237,19 +240,18 @@ class Transformations:
             return None if file is None else replace(answer, file=file)
         return answer
 
-    async def _is_there(self, known: _Known, wanted: Format) -> bool:
+    async def _is_there(self, known: Known, wanted: Format) -> bool:
         key = known.key(wanted)
         return self._pictures.hot(key) is not None or isinstance(await self._pictures.find(key, known.image_id), Ready)
 
-    async def _make(self, known: _Known, wanted: Format) -> None:
+    async def _make(self, known: Known, wanted: Format) -> None:
         """Have a result made, once for all who wait for it here. Raises as ``Maker.make``."""
-        key = known.key(wanted)
+        key = known.key(wanted) if known.admit is None else f"{known.key(wanted)} if admitted"
         flight = self._flights.get(key)
         if flight is None:
             if len(self._flights) >= MOST_IN_FLIGHT:
                 raise Unavailable("too many pictures are being made just now; ask again", retry_after=2)
-            making = self._demand.maker.make(known.image_id, canonical(known.transformation, wanted), wanted.extension)
-            flight = asyncio.get_running_loop().create_task(_made(making))
+            flight = asyncio.get_running_loop().create_task(self._made(known, wanted))
             self._flights[key] = flight
             flight.add_done_callback(lambda done: self._landed(key, done))
         done, _ = await asyncio.wait((flight,), timeout=self._demand.rules.patience_seconds)
@@ -257,12 +259,17 @@ class Transformations:
             raise Unavailable("the picture is being made; ask again", retry_after=1)
         await flight
 
+    async def _made(self, known: Known, wanted: Format) -> None:
+        if known.admit is not None:
+            await known.admit()
+        await self._demand.maker.make(known.image_id, canonical(known.transformation, wanted), wanted.extension)
+
     def _landed(self, key: str, flight: asyncio.Task[None]) -> None:
         del self._flights[key]
         if not flight.cancelled():
             flight.exception()
 
-    async def _promise(self, known: _Known, wanted: Format) -> None:
+    async def _promise(self, known: Known, wanted: Format) -> None:
         """Have a message say that a result is wanted; more than one does no harm."""
         key, now = known.key(wanted), self._clock()
         if self._promised.get(key, 0.0) > now:
@@ -273,10 +280,6 @@ class Transformations:
         options = canonical(known.transformation, wanted)
         with suppress(Unavailable):  # it is asked for again
             await self._pool.run(self._demand.promise, known.image_id, options, wanted.extension)
-
-
-async def _made(making: Awaitable[None]) -> None:
-    await making
 
 
 def _formats(image: Image, wanted: Transformation) -> tuple[Format, ...]:

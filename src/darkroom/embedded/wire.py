@@ -25,6 +25,7 @@ from darkroom.edge.answers import Lifetimes
 from darkroom.edge.defaults import default_objects, distrust_defaults, packaged, shelve_defaults
 from darkroom.edge.delivery import Delivery, DeliveryRules
 from darkroom.edge.hook import CommandEdge, HttpEdge, QueuedPurges, RestingEdge
+from darkroom.edge.iiif_delivery import IiifRules
 from darkroom.edge.purgelog import PurgeLog
 from darkroom.edge.transformations import Demand, TransformationRules
 from darkroom.embedded.counter import Counter, SocketMaker
@@ -245,6 +246,7 @@ def http_app() -> ASGIApp:
 def application(settings: Settings, parts: Service, keys: Access, signers: Secrets, maker: Maker) -> ASGIApp:
     """Return delivery, the upload door and the API as one ASGI app."""
     layout = Layout(settings.data)
+    rates = SharedRates(layout.rates, time.monotonic_ns)
     delivery = Delivery(
         parts.assets,
         parts.delivered,
@@ -257,6 +259,7 @@ def application(settings: Settings, parts: Service, keys: Access, signers: Secre
                 browser=settings.browser_seconds, edge=settings.edge_seconds, miss=settings.miss_seconds
             ),
             hot_cache_bytes=settings.hot_cache_bytes,
+            iiif=_iiif_rules(settings, rates),
         ),
         demand=Demand(
             results=parts.results,
@@ -288,9 +291,17 @@ def application(settings: Settings, parts: Service, keys: Access, signers: Secre
         srcset_widths=settings.srcset_widths,
     )
     door = UploadDoor(_tickets(settings), parts.uploads, reception, parts.figures)
-    rates = SharedRates(layout.rates, time.monotonic_ns)
     api = create_api(parts, keys, signers, rates, reception, options, on_stop=delivery.close)
     return DeliveryApp(delivery, front(api, {UPLOAD_PREFIX: door}, options, parts.figures))
+
+
+def _iiif_rules(settings: Settings, rates: SharedRates) -> IiifRules:
+    rate = Rate(settings.iiif_rate, settings.iiif_burst) if settings.iiif_rate else None
+    return IiifRules(
+        owners=frozenset(settings.iiif_owners),
+        base_url=settings.delivery_url,
+        take=lambda owner: 0.0 if rate is None else rates.take(f"iiif {owner}", rate),
+    )
 
 
 def _promise(parts: Service, image_id: str, options: str, extension: str) -> None:

@@ -59,10 +59,10 @@ REQUEST_SECONDS = Histogram(
 )
 DELIVERIES = Counter(
     "darkroom_deliveries",
-    "Deliveries under /i/ by outcome: hot, cold, made, default, refused, error.",
+    "Deliveries under /i/ and /iiif/ by outcome: hot, cold, made, default, refused, error.",
     ("outcome", "status"),
 )
-DELIVERED_BYTES = Counter("darkroom_delivered_bytes", "Bytes of bodies delivered under /i/.")
+DELIVERED_BYTES = Counter("darkroom_delivered_bytes", "Bytes of bodies delivered under /i/ and /iiif/.")
 RECEIVED_BYTES = Counter("darkroom_received_bytes", "Bytes of originals received.", ("door",))
 TRANSFORMS = Counter("darkroom_transforms", "Originals worked on, by source format and outcome.", ("format", "outcome"))
 TRANSFORM_SECONDS = Histogram(

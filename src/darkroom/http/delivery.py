@@ -6,7 +6,6 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from darkroom.edge.delivery import CHUNK_BYTES
-from darkroom.edge.paths import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -20,16 +19,17 @@ if TYPE_CHECKING:
 
 
 class DeliveryApp:
-    """An ASGI app that answers every path under ``/i/`` and hands everything else, the lifespan too, to the next."""
+    """An ASGI app that answers every path of delivery's and hands everything else, the lifespan too, to the next."""
 
     def __init__(self, delivery: Delivery, next_app: App) -> None:
         """``next_app`` calls ``delivery.close`` when the service stops."""
         self._delivery = delivery
         self._next_app = next_app
+        self._prefixes = delivery.prefixes
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
-        if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
+        if scope["type"] != "http" or not scope["path"].startswith(self._prefixes):
             await self._next_app(scope, receive, send)
             return
         answer = await self._delivery.answer(scope["method"], scope["path"], scope["headers"])

@@ -64,6 +64,8 @@ class Transformation:
     sharpen: float | None = None
     """The standard deviation of the mask that sharpens, in pixels of the result."""
     grayscale: bool = False
+    bitonal: bool = False
+    """Black and white, nothing in between."""
     quality: int | None = None
 
     @property
@@ -116,7 +118,13 @@ def normal(transformation: Transformation) -> Transformation:
         gravity = _POINTS.get(point, gravity)
     if fit is Fit.CONTAIN and (gravity == "center" or gravity in SEEKING):  # nothing is cut off that one could look for
         gravity = None
-    return replace(transformation, fit=fit, gravity=gravity, enlarge=transformation.enlarge and sized)
+    return replace(
+        transformation,
+        fit=fit,
+        gravity=gravity,
+        enlarge=transformation.enlarge and sized,
+        grayscale=transformation.grayscale and not transformation.bitonal,
+    )
 
 
 def canonical(transformation: Transformation, wanted: Format | None = None) -> str:
@@ -141,6 +149,7 @@ def canonical(transformation: Transformation, wanted: Format | None = None) -> s
         "blur": shown.blur and _decimal(shown.blur),
         "sharpen": shown.sharpen and _decimal(shown.sharpen),
         "grayscale": 1 if shown.grayscale else None,
+        "bitonal": 1 if shown.bitonal else None,
         "enlarge": 1 if shown.enlarge else None,
     }
     return ",".join(f"{name}={value}" for name, value in printed.items() if value is not None) or _NOTHING
@@ -268,6 +277,7 @@ _READERS: Mapping[str, Callable[[str, str], object]] = {
     "blur": _number(0.3, 100),
     "sharpen": _number(0.1, 10),
     "grayscale": _yes,
+    "bitonal": _yes,
     "dpr": _number(1, 4),
     "enlarge": _yes,
     "kid": _kid,

@@ -38,6 +38,8 @@ _MOVING = frozenset({Format.WEBP, Format.GIF})
 """Formats whose results move where the original does; all others show its first frame."""
 _OPAQUE = frozenset({Format.JPEG})
 _WHITE = "ffffff"
+_MIDDLE = 128
+"""What is lighter becomes white where there is only black and white."""
 
 
 def make(original: BinaryIO, wish: Wish) -> Slot:
@@ -134,7 +136,7 @@ def _framed(strip: pyvips.Image, plan: Steps, wanted: Transformation) -> pyvips.
 
 
 def _filtered(frame: pyvips.Image, wanted: Transformation, wanted_format: Format) -> pyvips.Image:
-    if frame.hasalpha() and (wanted.background is not None or wanted_format in _OPAQUE):
+    if frame.hasalpha() and (wanted.background is not None or wanted.bitonal or wanted_format in _OPAQUE):
         frame = frame.flatten(background=[*bytes.fromhex(wanted.background or _WHITE)])
     if wanted.blur is not None:
         frame = _blurred(frame, wanted.blur)
@@ -142,6 +144,8 @@ def _filtered(frame: pyvips.Image, wanted: Transformation, wanted_format: Format
         frame = frame.sharpen(sigma=wanted.sharpen)
     if wanted.grayscale:
         frame = frame.colourspace("b-w")
+    if wanted.bitonal:
+        frame = frame.colourspace("b-w") >= _MIDDLE
     return frame
 
 

@@ -1,8 +1,8 @@
 """Which of the pictures kept of an image a result is made from: the cheapest that is as good. Pure.
 
 As good as the original is a whole rendition that has some headroom over the result (``plan.HEADROOM`` says what that
-costs in quality). An AVIF is decoded only where there is nothing else: that takes longer than the original it was made
-from.
+costs in quality). An AVIF is decoded only where nothing else is large enough: that takes longer than the original it
+was made from.
 """
 
 from __future__ import annotations
@@ -88,17 +88,29 @@ def candidates(image: Image) -> tuple[Candidate, ...]:
     return (*kept, *renditions)
 
 
+def largest_kept(image: Image) -> Size | None:
+    """Return the size of the largest picture kept that shows all of a ready image: more than that cannot be made."""
+    return max((each.size for each in candidates(image)), key=lambda size: size.width * size.height, default=None)
+
+
 def in_order(among: Iterable[Candidate], wanted: Size, *, moving: bool = False) -> Sequence[Candidate]:
     """Return candidates from the best to make ``wanted`` of (the size of the whole that is needed) to the last resort.
 
     ``moving`` is for a result that moves as the image does.
     """
 
-    def rank(each: Candidate) -> tuple[bool, bool, int, int, int]:
-        as_good = each.key is None or each.size.holds(wanted, HEADROOM)
-        pixels = each.size.width * each.size.height
-        kind = _MOVING.get(each.format, 0) if moving and each.key is not None else 0
-        # Of those that are not as good the largest loses least.
-        return each.format in _LAST, not as_good, kind, 0 if as_good else -pixels, each.cost(wanted)
+    def rank(each: Candidate) -> tuple[bool, int, bool, bool, int, int, int]:
+        will_do, as_good = each.size.holds(wanted), each.key is None or each.size.holds(wanted, HEADROOM)
+        # Of those that are too small the largest loses least, and so it is with those that have no headroom.
+        smaller = -each.size.width * each.size.height
+        return (
+            not will_do,
+            0 if will_do else smaller,
+            each.format in _LAST,
+            not as_good,
+            _MOVING.get(each.format, 0) if moving and each.key is not None else 0,
+            0 if as_good else smaller,
+            each.cost(wanted),
+        )
 
     return sorted(among, key=rank)

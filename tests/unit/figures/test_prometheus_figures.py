@@ -79,7 +79,7 @@ def test_the_text_is_what_prometheus_reads(figures: PrometheusFigures) -> None:
     assert content_type == "text/plain; version=0.0.4; charset=utf-8"
     lines = body.decode().splitlines()
     assert "# TYPE darkroom_deliveries_total counter" in lines
-    assert "# HELP darkroom_delivered_bytes_total Bytes of bodies delivered under /i/." in lines
+    assert "# HELP darkroom_delivered_bytes_total Bytes of bodies delivered under /i/ and /iiif/." in lines
     assert 'darkroom_deliveries_total{outcome="hot",status="200"} 1.0' in lines
 
 

@@ -29,6 +29,7 @@ transformations = st.builds(
     blur=st.none() | st.integers(30, 10_000).map(lambda n: n / 100),
     sharpen=st.none() | st.integers(10, 1_000).map(lambda n: n / 100),
     grayscale=st.booleans(),
+    bitonal=st.booleans(),
     quality=st.none() | st.integers(1, 100),
 ).map(normal)
 
@@ -79,6 +80,7 @@ def test_a_stored_spelling_is_stable(transformation, wanted):
         ("rotate=180,flip=v", "flip=h"),
         ("enlarge=1,rotate=90", "rotate=90"),
         ("blur=2.50", "blur=2.5"),
+        ("bitonal=1,grayscale=1", "bitonal=1"),
         ("background=FFAA00", "background=ffaa00"),
         ("fit=cover", "fit=inside"),
         ("kid=abc,exp=1900000000,width=5", "width=5"),
