@@ -5,4 +5,4 @@ from hypothesis import settings
 settings.register_profile("whatever the clock says", deadline=None)
 settings.load_profile("whatever the clock says")
 
-pytest_plugins = ("servers", "emulator", "deployed")
+pytest_plugins = ("servers", "emulator", "deployed", "catalogs")

@@ -22,6 +22,7 @@ PORTS = {
     "darkroom.transform.geometry",
     "darkroom.transform.sources",
     "darkroom.catalog.quotas",
+    "darkroom.catalog.labels",
     "darkroom.catalog.terms",
     "darkroom.catalog.documents",
     "darkroom.catalog.cursors",
@@ -70,7 +71,10 @@ HOMES = {
     "imagesize": {"transform/headers.py"},
     "obstore": {"bucket/objects.py"},
     "prometheus_client": {"figures/prometheus.py"},
-    "sqlite3": {"sqlite.py", "catalog/sqlite.py", "events/sqlite.py", "access/sqlite.py", "results/sqlite.py"},
+    "sqlite3": {
+        *("sqlite.py", "catalog/sqlite.py", "events/sqlite.py", "access/sqlite.py", "results/sqlite.py"),
+        "catalog/sqlite_labels.py",
+    },
     "aws_lambda_powertools": {
         *("figures/emf.py", "serverless/logs.py"),
         *(f"serverless/{function}.py" for function in ("api", "object_created", "sweep", "purge")),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from darkroom import figures as f
 from darkroom import ledger, names
 from darkroom.arrival import GAVE_UP, Arrival
-from darkroom.catalog import Claim
+from darkroom.catalog import Claim, labels
 from darkroom.catalog.quotas import Quota
 from darkroom.errors import (
     AlreadyExists,
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from darkroom.bucket import Bucket, Stat, Stored
     from darkroom.catalog import Catalog
+    from darkroom.catalog.labels import LabelKind, LabelPage
     from darkroom.catalog.quotas import Usage
     from darkroom.edge import FarEdge, Purges
     from darkroom.events import Event, Queue
@@ -303,6 +304,18 @@ class Service:
     def search(self, query: Query) -> Page:
         """Return one page of an owner's images. Raises ``InvalidRequest`` for a cursor of another search."""
         return self.catalog.search(query)
+
+    def labels(
+        self, owner: str, kind: LabelKind, *, prefix: str = "", after: str = "", limit: int = labels.LABELS_MAX
+    ) -> LabelPage:
+        """Return one page of the tags or albums of an owner's ready images, with how many have them.
+
+        ``after`` is the ``next`` of the page before. Raises ``InvalidRequest``.
+        """
+        labels.check_limit(limit)
+        beginning = labels.beginning(prefix)
+        found = self.catalog.labels(owner, kind, prefix=beginning, after=after, limit=limit + 1)
+        return labels.page(found, limit)
 
     def original(self, owner: str, image_id: str) -> tuple[Image, Stat, BinaryIO]:
         """Open the original for reading, compared to its last byte with what came; the caller closes it.

@@ -73,6 +73,8 @@ class Kind(StrEnum):
     """A picture made on demand is missing: it is made anew when it is asked for. Only an audit looks for it."""
     NO_LEDGER = "no-ledger"
     """A ready image of a release that kept no ledger: what lies under its prefix is written into one."""
+    STALE_COUNT = "stale-count"
+    """A tag or an album is said to have more images than it has, or fewer: it is counted again. Only on AWS."""
     LEFTOVER_FILE = "leftover-file"
     """A file that a dead process left half-made: it is removed."""
 
@@ -251,8 +253,22 @@ class Sweep:
             again = Report()
             self._look(found_again, again, stopping)
             report.whole = again.whole
+        if report.whole:
+            self._recount(report, dry=dry, tell=tell, stopping=stopping)
         report.seconds = time.monotonic() - began
         return report
+
+    def _recount(
+        self, report: Report, *, dry: bool, tell: Callable[[Finding, bool], None], stopping: Callable[[], bool]
+    ) -> None:
+        for wrong in self._service.catalog.recount(mend=not dry):
+            name = f"{wrong.owner} {wrong.kind.value}:{wrong.key}"
+            finding = Finding(kind=Kind.STALE_COUNT, place=Place.CATALOG, key=name)
+            report.add(finding, mended=not dry)
+            tell(finding, not dry)
+            if stopping():
+                report.whole = False
+                return
 
     def of(self, image_id: str) -> tuple[Finding, ...]:
         """Return what is found of one id now; nothing when it is being changed all the time."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog_worker import CLAIMS, NAMES, TAGS_EACH
-from darkroom.catalog import GET_MANY_MAX, WORK_PER_PAGE, Claim
-from darkroom.catalog.dynamodb import DynamoCatalog
-from darkroom.catalog.memory import MemoryCatalog
+from catalogs import EMBEDDED, KINDS, opened
+from darkroom.catalog import GET_MANY_MAX, Claim
 from darkroom.catalog.quotas import Quota
 from darkroom.catalog.sqlite import SqliteCatalog
 from darkroom.errors import AlreadyExists, Conflict, InvalidRequest, NotFound, OverQuota, VersionMoved
@@ -40,57 +38,22 @@ from libraries import (
     queries,
     tombstone,
 )
-from tables import tables_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from darkroom.catalog import Catalog
     from darkroom.model import Image
-    from emulator import Emulator
-    from tables import Tables
 
 WORKER = Path(__file__).parents[1] / "support" / "catalog_worker.py"
-KINDS = ("memory", "sqlite", "dynamodb")
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 ALL = Query(owner="local", states=())
 
-EMBEDDED = ("memory", "sqlite")
+pytestmark = pytest.mark.usefixtures("catalogs_on_aws")
+
 at_random = settings(deadline=None, max_examples=60)
 at_random_on_a_network = settings(deadline=None, max_examples=12)
 """A table of a service is some milliseconds away with every request."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def aws(emulator: Emulator) -> Iterator[None]:
-    """Have tables to open catalogs on, wherever a test does so."""
-    with tables_in(emulator) as TABLES[0]:
-        yield
-
-
-TABLES: list[Tables | None] = [None]
-
-
-@contextmanager
-def opened(kind: str, *, work_per_page: int = WORK_PER_PAGE) -> Iterator[Catalog]:
-    """Give a new, empty catalog; what it keeps is gone at the end."""
-    if kind == "memory":
-        yield MemoryCatalog(work_per_page=work_per_page)
-        return
-    if kind == "dynamodb":
-        tables = TABLES[0]
-        assert tables is not None
-        name = tables.make()
-        try:
-            with closing(DynamoCatalog(tables.client, name, work_per_page=work_per_page)) as on_table:
-                yield on_table
-        finally:
-            tables.drop(name)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        durable = SqliteCatalog(Path(folder) / "catalog.sqlite", work_per_page=work_per_page)
-        yield durable
-        durable.close()
 
 
 @pytest.fixture(params=KINDS)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 from darkroom.model import State
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
+    from darkroom.catalog.labels import Label, LabelKind, WrongCount
     from darkroom.catalog.quotas import Quota, Usage
     from darkroom.model import Image, Page, Query
 
@@ -101,6 +103,22 @@ class Catalog(Protocol):
         than ``WORK_PER_PAGE`` of them: so a page may come short, or empty, with a cursor. The cursor
         stays valid while images come and go. Raises ``InvalidRequest`` for a cursor that this query did not make, and
         for a query that ``terms.plan`` refuses.
+        """
+        ...
+
+    def labels(self, owner: str, kind: LabelKind, *, prefix: str, after: str, limit: int) -> tuple[Label, ...]:
+        """Return the first ``limit`` tags or albums that ready images of the owner have, in the order of their keys.
+
+        Those only whose key begins with ``prefix``, which is folded, and is greater than ``after``. As quick for many
+        images as for few. A database may count what was written a moment late, or not at all where the writer has died
+        (``recount``); of what it counts, the image itself is found by ``search`` before.
+        """
+        ...
+
+    def recount(self, *, mend: bool) -> Iterator[WrongCount]:
+        """Count all images, where counts can be wrong at all; yield those that are, set right if told to ``mend``.
+
+        What is being written meanwhile is left to the next recount. As long as a walk over everything.
         """
         ...
 

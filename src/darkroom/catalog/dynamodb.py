@@ -1,10 +1,11 @@
 """The catalog as one DynamoDB table: see docs/decisions for its keys.
 
 An image is one item with its document. What it is found under are ``dynamodb_entries.py``; what its owner has is
-counted in ``dynamodb_usage.py``. A write goes: what it changes in the counters is announced, entries under new terms
-are written, then the image, on the condition that nobody has written it in between, and at last the entries go that it
-is not found under any more. The one step in which all of it becomes true is that of the image: searches and counts
-look at the image before they believe an entry or a note. So nothing needs a transaction but to bind a claim.
+counted in ``dynamodb_usage.py``, its tags and albums in ``dynamodb_labels.py``. A write goes: what it changes in the
+counters is announced, entries under new terms are written, then the image, on the condition that nobody has written it
+in between, and at last the entries go that it is not found under any more, and its tags are counted. The one step in
+which all of it becomes true is that of the image: searches and counts look at the image before they believe an entry
+or a note. So nothing needs a transaction but to bind a claim.
 
 What a write that died has left behind is found by nobody, and removed by whoever comes across it.
 """
@@ -37,6 +38,7 @@ from darkroom.catalog import (
     terms,
 )
 from darkroom.catalog import dynamodb_entries as entries
+from darkroom.catalog import dynamodb_labels as labelling
 from darkroom.catalog import dynamodb_usage as counting
 from darkroom.catalog.documents import from_document, to_document
 from darkroom.dynamodb import NEW, Condition, ConditionFailed, Table
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from darkroom.catalog import Claim
+    from darkroom.catalog.labels import Label, LabelKind, WrongCount
     from darkroom.catalog.quotas import Quota, Usage
     from darkroom.catalog.terms import Plan
     from darkroom.dynamodb import Item
@@ -90,6 +93,7 @@ class DynamoCatalog:
         self._table = Table(client, name)
         self._reader = entries.Reader(self._table)
         self._counters = counting.Counters(self._table, self._look, clock)
+        self._labels = labelling.Labels(self._table)
         self._shards: dict[str, tuple[float, counting.Row]] = {}
 
     def close(self) -> None:
@@ -215,6 +219,7 @@ class DynamoCatalog:
                 raise
         if write.note is not None:
             self._counters.came_about(write.image.owner, write.writer)
+        self._labels.count(write.image.owner, write.before, write.image, write.writer)
         with suppress(Unavailable):  # the image is written: what stays behind is found by nobody
             self._table.write_many(deletes=write.old_keys)
 
@@ -262,9 +267,10 @@ class DynamoCatalog:
         check_walk(limit, state)
         if state is State.FAILED:
             return tuple(islice(self._failed(after, limit), limit))
-        return tuple(islice((one for one in self._all(after, limit) if state in {None, one.state}), limit))
+        every = (kept.image for kept in self._all(after, limit))
+        return tuple(islice((one for one in every if state in {None, one.state}), limit))
 
-    def _all(self, after: str, about: int) -> Iterator[Image]:
+    def _all(self, after: str, about: int) -> Iterator[_Kept]:
         """Yield all images in the order of their ids."""
         # A little more than each one's part, so that hardly any has to be asked twice.
         amount = max(1, -(-about * 5 // (4 * PARTITIONS)))
@@ -281,7 +287,7 @@ class DynamoCatalog:
 
         began = self._table.each(ask, partitions)
         streams = [stream(pk, found, more) for pk, (found, more) in zip(partitions, began, strict=True)]
-        return (_read(item).image for item in merge(*streams, key=lambda item: str(item["sk"])))
+        return map(_read, merge(*streams, key=lambda item: str(item["sk"])))
 
     def _failed(self, after: str, about: int) -> Iterator[Image]:
         more = True
@@ -292,6 +298,14 @@ class DynamoCatalog:
                     yield kept.image
             more = part.more
             after = part.last if more else after
+
+    def labels(self, owner: str, kind: LabelKind, *, prefix: str, after: str, limit: int) -> tuple[Label, ...]:
+        return self._labels.listed(owner, kind, prefix, after, limit)
+
+    def recount(self, *, mend: bool) -> Iterator[WrongCount]:
+        now = self._clock()
+        every = ((kept.image, kept.writer) for kept in self._all("", GET_MANY_MAX * PARTITIONS // 10))
+        return self._labels.recount(every, now=now, mend=mend)
 
     def usage(self, owner: str, *, tickets_since: datetime) -> Usage:
         return self._counters.usage(owner, tickets_since)
@@ -432,6 +446,10 @@ class _Write:
     note: counting.Note | None
     entries: entries.Entries
     began: float
+
+    @property
+    def before(self) -> Image | None:
+        return None if self.kept is None else self.kept.image
 
     @property
     def new_keys(self) -> list[tuple[str, str]]:

@@ -38,9 +38,14 @@ def new_writer(now: float) -> str:
     return f"{int(now):08x}{secrets.token_hex(4)}"
 
 
+def began(writer: str) -> float:
+    """Return when this write began, in seconds since 1970."""
+    return int(writer[:8], 16)
+
+
 def age(writer: str, now: float) -> float:
     """Return how many seconds ago this write began."""
-    return now - int(writer[:8], 16)
+    return now - began(writer)
 
 
 def found_under(image: Image) -> frozenset[str]:

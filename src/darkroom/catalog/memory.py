@@ -19,6 +19,7 @@ from darkroom.catalog import (
     WORK_PER_PAGE,
     check_walk,
     cursors,
+    labels,
     quotas,
     terms,
 )
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from darkroom.catalog import Claim
+    from darkroom.catalog.labels import Label, LabelKind, WrongCount
     from darkroom.catalog.quotas import Quota, Usage
     from darkroom.catalog.terms import Plan
     from darkroom.model import Image, Query
@@ -48,6 +50,8 @@ class MemoryCatalog:
         """The claim of each (owner, name), and the id it is bound to."""
         self._bytes: dict[str, int] = {}
         """What each owner's images take."""
+        self._labels: dict[tuple[str, LabelKind], dict[str, Label]] = {}
+        """The tags and albums of each owner, by their keys."""
 
     def create(self, image: Image, *, within: Quota | None = None, claim: Claim | None = None) -> Image:
         if not names.is_id(image.id):
@@ -64,6 +68,7 @@ class MemoryCatalog:
             if claim is not None:
                 self._claims[image.owner, claim.name] = claim, image.id
             self._put(image)
+            self._count(None, image)
         return image
 
     def get(self, image_id: str) -> Image | None:
@@ -87,6 +92,7 @@ class MemoryCatalog:
                 raise VersionMoved(MOVED)
             self._drop(current)
             self._put(stored)
+            self._count(current, stored)
         return stored
 
     def walk(self, after: str, limit: int, *, state: State | None = None) -> tuple[Image, ...]:
@@ -103,6 +109,7 @@ class MemoryCatalog:
             if version not in {None, current.version}:
                 raise VersionMoved(MOVED)
             self._drop(current)
+            self._count(current, None)
 
     def search(self, query: Query) -> Page:
         plan = terms.plan(query)
@@ -114,6 +121,15 @@ class MemoryCatalog:
             found = tuple(islice(admitted, query.limit + 1))
         looked_to = candidates[-1] if len(candidates) == self._work_per_page else None
         return cursors.page(plan, found, query.limit, looked_to)
+
+    def labels(self, owner: str, kind: LabelKind, *, prefix: str, after: str, limit: int) -> tuple[Label, ...]:
+        with self._lock:
+            counted = self._labels.get((owner, kind), {})
+            keys = heapq.nsmallest(limit, (key for key in counted if key.startswith(prefix) and key > after))
+            return tuple(counted[key] for key in keys)
+
+    def recount(self, *, mend: bool) -> Iterator[WrongCount]:  # noqa: ARG002 # counts change with the images
+        return iter(())
 
     def usage(self, owner: str, *, tickets_since: datetime) -> Usage:
         with self._lock:
@@ -155,6 +171,18 @@ class MemoryCatalog:
         self._bytes[image.owner] = self._bytes.get(image.owner, 0) + quotas.stored_bytes(image)
         for term in terms.terms(image):
             bisect.insort(self._index.setdefault((image.owner, term), []), image.id)
+
+    def _count(self, before: Image | None, after: Image | None) -> None:
+        one = after or before
+        assert one is not None
+        for change in labels.changes(labels.spelled(before), labels.spelled(after)):
+            counted = self._labels.setdefault((one.owner, change.kind), {})
+            known = counted.get(change.key, labels.Label(key=change.key, name="", images=0))
+            counted[change.key] = labels.Label(
+                key=change.key, name=change.name or known.name, images=known.images + change.more
+            )
+            if not counted[change.key].images:
+                del counted[change.key]
 
     def _drop(self, image: Image) -> None:
         del self._images[image.id]

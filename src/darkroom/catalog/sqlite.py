@@ -2,8 +2,8 @@
 
 ``images`` is what a search filters by and a condition is checked on: narrow, so that it stays in memory while the
 documents do not have to. A term is a number in ``terms``, which also counts its images: that keeps the index small,
-tells at once which term of a query is the rarest, and knows every tag with its count. ``entries`` is the index
-``(owner, term) → ids``. ``owners`` counts the bytes of each owner's images, ``stored`` in each of them.
+tells at once which term of a query is the rarest. ``entries`` is the index ``(owner, term) → ids``. ``owners`` counts
+the bytes of each owner's images, ``stored`` in each of them; ``labels`` (``sqlite_labels.py``) its tags and albums.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from darkroom.catalog import (
     check_walk,
     cursors,
     quotas,
+    sqlite_labels,
     terms,
 )
 from darkroom.catalog.documents import from_document, to_document
@@ -39,12 +40,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from darkroom.catalog import Claim
+    from darkroom.catalog.labels import Label, LabelKind, WrongCount
     from darkroom.catalog.quotas import Quota, Usage
     from darkroom.catalog.terms import Plan, Range
     from darkroom.model import Image, Page, Query
 
-_VERSION = 2
-_SCHEMA = """
+_VERSION = 3
+_SCHEMA = (
+    """
 CREATE TABLE documents (
     number INTEGER PRIMARY KEY,
     document TEXT NOT NULL,
@@ -84,7 +87,10 @@ CREATE TABLE claims (
     until REAL NOT NULL,
     PRIMARY KEY (owner, name)
 ) WITHOUT ROWID;
-CREATE INDEX claims_by_end ON claims (until)"""
+CREATE INDEX claims_by_end ON claims (until);
+"""
+    + sqlite_labels.SCHEMA
+)
 
 # Each says what was true when it was written, in SQL alone: it has to do the same for ever.
 _STEPS = (
@@ -107,6 +113,7 @@ INSERT INTO owners (owner, bytes)
 SELECT json_extract(documents.document, '$.owner'), sum(stored)
 FROM images JOIN documents ON number = images.document
 GROUP BY 1""",
+    sqlite_labels.STEP,
 )
 
 _CLAIMS_TIDIED = 10
@@ -145,6 +152,7 @@ class SqliteCatalog:
                 (number, *_columns(image), image.id),
             )
             _account(connection, image.owner, quotas.stored_bytes(image))
+            sqlite_labels.count(connection, image.owner, None, image)
         return image
 
     def get(self, image_id: str) -> Image | None:
@@ -169,13 +177,13 @@ class SqliteCatalog:
         text, wanted = _text(stored), terms.terms(stored)
         with self._database.write() as connection:
             row = connection.execute(
-                "SELECT number, version, tombstone, stored, terms FROM images JOIN documents"
+                "SELECT number, version, tombstone, stored, terms, documents.document FROM images JOIN documents"
                 " ON number = images.document WHERE id = ?",
                 (image.id,),
             ).fetchone()
             if row is None or row[2]:
                 raise NotFound(ABSENT)
-            number, found, _, took, old = row
+            number, found, _, took, old, before = row
             if found != version:
                 raise VersionMoved(MOVED)
             numbers = _index(connection, stored, wanted, old=frozenset(json.loads(old)))
@@ -188,6 +196,7 @@ class SqliteCatalog:
                 (*_columns(stored), image.id),
             )
             _account(connection, image.owner, quotas.stored_bytes(stored) - took)
+            sqlite_labels.count(connection, image.owner, from_document(json.loads(before)), stored)
         return stored
 
     def walk(self, after: str, limit: int, *, state: State | None = None) -> tuple[Image, ...]:
@@ -205,19 +214,21 @@ class SqliteCatalog:
             return
         with self._database.write() as connection:
             row = connection.execute(
-                "SELECT number, json_extract(documents.document, '$.owner'), stored, terms, version FROM images"
+                "SELECT number, documents.document, stored, terms, version FROM images"
                 " JOIN documents ON number = images.document WHERE id = ?",
                 (image_id,),
             ).fetchone()
             if row is None:
                 return
-            number, owner, took, old, found = row
+            number, document, took, old, found = row
             if version not in {None, found}:
                 raise VersionMoved(MOVED)
+            before = from_document(json.loads(document))
             _unindex(connection, image_id, json.loads(old))
             connection.execute("DELETE FROM documents WHERE number = ?", (number,))
             connection.execute("DELETE FROM images WHERE id = ?", (image_id,))
-            _account(connection, owner, -took)
+            _account(connection, before.owner, -took)
+            sqlite_labels.count(connection, before.owner, before, None)
 
     def search(self, query: Query) -> Page:
         plan = terms.plan(query)
@@ -234,6 +245,13 @@ class SqliteCatalog:
             found = _load(connection, ids)
         newest_first = tuple(sorted(found, key=lambda image: image.id, reverse=True))
         return cursors.page(plan, newest_first, query.limit, looked_to)
+
+    def labels(self, owner: str, kind: LabelKind, *, prefix: str, after: str, limit: int) -> tuple[Label, ...]:
+        with self._database.read() as connection:
+            return sqlite_labels.listed(connection, owner, kind, prefix, after, limit)
+
+    def recount(self, *, mend: bool) -> Iterator[WrongCount]:  # noqa: ARG002 # counts change with the images
+        return iter(())
 
     def usage(self, owner: str, *, tickets_since: datetime) -> Usage:
         with self._snapshot() as connection:

@@ -19,6 +19,7 @@ from darkroom.cli import (
     get,
     images,
     keys,
+    labels,
     maintenance,
     put,
     search,
@@ -45,6 +46,8 @@ def command_line() -> typer.Typer:
     app.command(name="put")(put.put)
     app.command(name="get")(get.get)
     app.command(name="search")(search.search)
+    app.command(name="tags")(labels.tags)
+    app.command(name="albums")(labels.albums)
     app.command(name="show")(images.show)
     app.command(name="tag")(images.tag)
     app.command(name="rm")(images.remove)

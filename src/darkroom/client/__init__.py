@@ -32,6 +32,7 @@ from darkroom.client.answers import (
 from darkroom.client.calls import Client
 from darkroom.client.connection import Patience
 from darkroom.client.errors import ApiError, ClientError, Damaged, SourceChanged, UnexpectedAnswer, Unreachable
+from darkroom.client.library import Label
 
 __all__ = [
     "ApiError",
@@ -43,6 +44,7 @@ __all__ = [
     "Failure",
     "Image",
     "Key",
+    "Label",
     "Labels",
     "Level",
     "Page",

@@ -26,6 +26,7 @@ from darkroom.client.answers import (
 )
 from darkroom.client.connection import Call, Connection, Patience
 from darkroom.client.errors import ApiError, Damaged, SourceChanged, UnexpectedAnswer
+from darkroom.client.library import Label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -38,6 +39,8 @@ TIMEOUT_SECONDS = 60.0
 FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS, POLL_GROWTH = 0.05, 1.0, 1.3
 LONGEST_PREFERRED_WAIT = 20
 """Seconds: the longest ``Prefer: wait`` that the contract grants."""
+
+LABELS_PER_PAGE = 1_000
 
 _Answer = TypeVar("_Answer")
 
@@ -193,6 +196,22 @@ class Client:
             if page.next is None:
                 return
             cursor = page.next
+
+    def tags(self, prefix: str = "") -> Iterator[Label]:
+        """Yield the tags of ready images that begin with ``prefix``, in the order of their names."""
+        return self._labels("v1/tags", prefix)
+
+    def albums(self, prefix: str = "") -> Iterator[Label]:
+        """Yield the albums of ready images, as ``tags``."""
+        return self._labels("v1/albums", prefix)
+
+    def _labels(self, url: str, prefix: str) -> Iterator[Label]:
+        cursor: str | None = ""
+        while cursor is not None:
+            parameters = [("limit", str(LABELS_PER_PAGE)), ("prefix", prefix), ("cursor", cursor)]
+            answer = self._send(_read(url, parameters))
+            yield from _parsed(_items_of(Label.from_json), answer)
+            cursor = _parsed(lambda data: data["next"], answer)
 
     def patch(self, image_id: str, changes: Changes, *, version: int | None = None) -> Image:
         """Change what is said of an image; with ``version`` only if it is still that one (else ``ApiError`` 412)."""

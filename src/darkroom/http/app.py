@@ -24,6 +24,7 @@ from darkroom.http.guard import LocalOnly
 from darkroom.http.images import image_routes
 from darkroom.http.journal import Journal
 from darkroom.http.keys import key_routes
+from darkroom.http.labels import label_routes
 from darkroom.http.limits import limit_routes
 from darkroom.http.lingering import Lingering
 from darkroom.http.originals import original_routes
@@ -105,6 +106,7 @@ def create_api(
     routers = [
         image_routes(service, authority, waiting, reception, options.delivery_url),
         original_routes(service, authority, options.original_elsewhere),
+        label_routes(service, authority),
         key_routes(access, authority),
         limit_routes(service, authority),
         about_routes(service, authority, options.exposition),
