@@ -32,7 +32,7 @@ from PIL import Image
 
 import pictures
 from darkroom.transform import jail
-from darkroom.transform.color import main_color
+from darkroom.transform.color import main_colors
 from darkroom.transform.exif import read_exif
 from darkroom.transform.placeholder import thumbhash
 
@@ -121,7 +121,7 @@ def facts_cost(photo: str, rounds: int) -> float:
         hashlib.sha256(content).hexdigest()
         read_exif(exif)
         thumbhash(*sketch.size, sketch.tobytes())
-        main_color(sketch.tobytes())
+        main_colors(sketch.tobytes())
         times.append((time.process_time() - before) * 1000)
     return statistics.median(times)
 

@@ -26,6 +26,7 @@ PORTS = {
     "darkroom.catalog.terms",
     "darkroom.catalog.documents",
     "darkroom.catalog.cursors",
+    "darkroom.catalog.colors",
     "darkroom.catalog.perceptual_hash",
     "darkroom.events.documents",
     "darkroom.edge.paths",
@@ -72,8 +73,8 @@ HOMES = {
     "obstore": {"bucket/objects.py"},
     "prometheus_client": {"figures/prometheus.py"},
     "sqlite3": {
-        *("sqlite.py", "catalog/sqlite.py", "events/sqlite.py", "access/sqlite.py", "results/sqlite.py"),
-        "catalog/sqlite_labels.py",
+        *("sqlite.py", "catalog/sqlite.py", "catalog/sqlite_labels.py", "catalog/sqlite_search.py"),
+        *("events/sqlite.py", "access/sqlite.py", "results/sqlite.py"),
     },
     "aws_lambda_powertools": {
         *("figures/emf.py", "serverless/logs.py"),

@@ -70,6 +70,13 @@ class Orientation(StrEnum):
     SQUARE = "square"
 
 
+class Order(StrEnum):
+    """In which order a search finds images, by their times of upload."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """The original as it was received. Width and height in pixels, after EXIF orientation."""
@@ -149,6 +156,8 @@ class Facts:
     """Base64 of the thumbhash (about 25 bytes)."""
     color: str
     """The main colour, ``#rrggbb``."""
+    colors: tuple[str, ...] = ()
+    """The colours that a good part of the picture has, ``color`` first; empty: of an earlier release."""
     exif: Exif = field(default_factory=Exif)
     perceptual_hash: str | None = None
     """What copies of the picture share (``catalog/perceptual_hash.py``); ``None``: plain, or of an earlier release."""
@@ -209,8 +218,15 @@ class Query:
 
     owner: str
     tags: tuple[str, ...] = ()
+    untagged: bool = False
+    """Only images without any tag."""
     album: str | None = None
     words: str | None = None
+    camera: str | None = None
+    """Words of what the camera calls itself."""
+    lens: str | None = None
+    color: str | None = None
+    """``rrggbb``: one of the main colours is near it (``catalog/colors.py``)."""
     formats: tuple[Format, ...] = ()
     orientation: Orientation | None = None
     min_width: int | None = None
@@ -221,15 +237,18 @@ class Query:
     max_bytes: int | None = None
     uploaded_after: datetime | None = None
     uploaded_before: datetime | None = None
+    taken_after: datetime | None = None
+    taken_before: datetime | None = None
     sha256: str | None = None
     states: tuple[State, ...] = (State.READY,)
+    order: Order = Order.NEWEST
     limit: int = 50
     cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Newest first. ``next`` is the cursor of the page after this one; only ``None`` ends a listing."""
+    """In the query's order. ``next`` is the cursor of the page after this one; only ``None`` ends a listing."""
 
     items: tuple[Image, ...]
     next: str | None

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from darkroom.access import FASTEST_RATE, LARGEST_BURST, SLOWEST_RATE, clean_owner
+from darkroom.catalog.terms import Kind
 from darkroom.errors import BadConfiguration, InvalidRequest
 from darkroom.model import OriginalPolicy, Truncated
 from darkroom.transform.recipes import LONGEST_SIDE
@@ -81,6 +82,10 @@ class Shared(BaseModel):
         description="What becomes of a JPEG that is cut off: `refuse`, or `accept` and show what is there of it.",
     )
     max_tags: int = Field(50, ge=0, le=500, description="Most tags of one image.")
+    search_kinds: tuple[str, ...] = Field(
+        tuple(kind.value for kind in Kind),
+        description="Costly kinds of search terms that are kept (docs/searching.md), separated by commas; or `none`.",
+    )
     key_rate: float = Field(
         0.0, ge=0, le=FASTEST_RATE, description="Requests a second that each key may make; 0: as many as it likes."
     )
@@ -123,7 +128,7 @@ class Shared(BaseModel):
     )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
 
-    @field_validator("srcset_widths", "unsigned_sizes", "allowed_origins", mode="before")
+    @field_validator("srcset_widths", "unsigned_sizes", "allowed_origins", "search_kinds", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return _parts(value)
@@ -165,6 +170,20 @@ class Shared(BaseModel):
                 msg = f"{size[:40]} is no size such as 640x480, 640x0 or 0x480, of {LONGEST_SIDE} at most"
                 raise ValueError(msg)
         return value
+
+    @field_validator("search_kinds")
+    @classmethod
+    def _are_kinds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for kind in value if value != ("none",) else ():
+            if kind not in set(Kind):
+                msg = f"{kind[:40]} is none of {', '.join(Kind)}"
+                raise ValueError(msg)
+        return value
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The costly kinds of search terms that are kept."""
+        return frozenset(map(Kind, self.search_kinds)) if self.search_kinds != ("none",) else frozenset()
 
     @property
     def unsigned(self) -> frozenset[tuple[int | None, int | None]]:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from darkroom.errors import StorageFull, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+SqlValue = str | bytes | int | float | None
 BUSY_SECONDS = 10.0
 MAPPED_BYTES = 2 * 1024**3
 """How much of a file is read through a mapping, which all connections share, rather than through a cache of each."""
@@ -60,17 +61,26 @@ def engine() -> Engine:
 class Database:
     """One SQLite file. Safe to share between threads and, opened anew in each, between processes."""
 
-    def __init__(self, path: Path, schema: str, *, version: int, steps: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        schema: str,
+        *,
+        version: int,
+        steps: Sequence[str] = (),
+        functions: Mapping[str, Callable[..., SqlValue]] | None = None,
+    ) -> None:
         """Open ``path``, making it with ``schema`` when it is new and bringing it up to ``version`` when it is older.
 
         ``steps`` are SQL: the first leads from version 1 to 2, the last to ``version``, and each is carried out whole
-        or not at all. Statements end with a semicolon at the end of a line. Raises ``Unavailable`` when the file is of
-        a later version or cannot be opened.
+        or not at all. Statements end with a semicolon at the end of a line. ``functions`` are pure ones that SQL may
+        call by these names. Raises ``Unavailable`` when the file is of a later version or cannot be opened.
         """
         if len(steps) != version - 1:
             msg = f"{len(steps)} steps do not lead from version 1 to {version}"
             raise ValueError(msg)
         self._path = path
+        self._functions = functions or {}
         self._begin()
         found = self._set_up(schema, version)
         while found < version:
@@ -143,6 +153,8 @@ class Database:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
+            for name, function in self._functions.items():
+                connection.create_function(name, -1, function, deterministic=True)
             self._threads.connection = connection
         return connection
 

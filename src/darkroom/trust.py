@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hin
 
 from darkroom import holdings, ledger, names
 from darkroom.access import clean_owner
+from darkroom.catalog.colors import COLORS_MAX, is_color
 from darkroom.catalog.documents import FORMAT, from_document
 from darkroom.catalog.perceptual_hash import is_perceptual_hash
 from darkroom.errors import DarkroomError
@@ -29,7 +30,6 @@ TAGS_MAX = 500
 OBJECTS_MAX = 10_000
 
 _SHA256 = re.compile("[0-9a-f]{64}")
-_COLOR = re.compile("#[0-9a-f]{6}")
 _BASE64 = re.compile("[A-Za-z0-9+/]*={0,2}")
 _LISTS = ("tags", "focus", "variants", "objects")
 
@@ -116,8 +116,10 @@ def _of_facts(image: Image) -> Iterator[str]:
     if image.facts is not None:
         if not _SHA256.fullmatch(image.facts.source.sha256):
             yield "the sha256 of its source is no SHA-256"
-        if not _COLOR.fullmatch(image.facts.color):
-            yield "color is not #rrggbb"
+        if not all(map(is_color, (image.facts.color, *image.facts.colors))):
+            yield "a color is not #rrggbb"
+        if len(image.facts.colors) > COLORS_MAX:
+            yield f"colors are more than {COLORS_MAX}"
         hashed = image.facts.perceptual_hash
         if hashed is not None and not is_perceptual_hash(hashed):
             yield "perceptual_hash is none"

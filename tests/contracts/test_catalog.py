@@ -23,7 +23,7 @@ from darkroom.catalog import GET_MANY_MAX, Claim
 from darkroom.catalog.quotas import Quota
 from darkroom.catalog.sqlite import SqliteCatalog
 from darkroom.errors import AlreadyExists, Conflict, InvalidRequest, NotFound, OverQuota, VersionMoved
-from darkroom.model import Format, Orientation, Original, Query, State, Variant
+from darkroom.model import Format, Order, Orientation, Original, Query, State, Variant
 from libraries import (
     FIRST,
     OWNERS,
@@ -769,7 +769,8 @@ def page_through_changes(
                 change(
                     catalog, now, data.draw(images(number)), data.draw(st.sampled_from(("edit", "delete", "forget")))
                 )
-    assert seen == sorted(set(seen), reverse=True), "newest first, and no image twice"
+    newest_first = query.order is Order.NEWEST
+    assert seen == sorted(set(seen), reverse=newest_first), "in order, and no image twice"
     assert throughout <= set(seen)
 
 

@@ -15,7 +15,20 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from darkroom import names
-from darkroom.model import Exif, Facts, Format, Image, Orientation, Original, Query, Shelved, Source, State, Variant
+from darkroom.model import (
+    Exif,
+    Facts,
+    Format,
+    Image,
+    Order,
+    Orientation,
+    Original,
+    Query,
+    Shelved,
+    Source,
+    State,
+    Variant,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,6 +48,8 @@ def image(
     length: int = 1_000_000,
     kind: Format = Format.JPEG,
     sha256: str | None = None,
+    colors: tuple[str, ...] = ("#7f6a55",),
+    exif: Exif | None = None,
     **members: Any,
 ) -> Image:
     """Return image ``number``, ready unless ``state`` says otherwise; the higher the number, the newer."""
@@ -55,7 +70,13 @@ def image(
         "state": State.READY,
         "filename": f"IMG_{number}.jpg",
         "uploaded_at": names.moment_of(image_id),
-        "facts": Facts(source=source, placeholder="1QcSHQRnh493V4dIh4eXh1h4kJUI", color="#7f6a55")
+        "facts": Facts(
+            source=source,
+            placeholder="1QcSHQRnh493V4dIh4eXh1h4kJUI",
+            color=colors[0],
+            colors=colors,
+            exif=exif or Exif(),
+        )
         if looked_at
         else None,
     }
@@ -125,8 +146,9 @@ def everything(catalog: Catalog, query: Query) -> list[Image]:
 
 
 def found_by(query: Query, images: Iterable[Image]) -> list[Image]:
-    """Return the images the query asks for, newest first."""
-    return sorted((one for one in images if _asked_for(query, one)), key=lambda one: one.id, reverse=True)
+    """Return the images the query asks for, in its order."""
+    found = sorted((one for one in images if _asked_for(query, one)), key=lambda one: one.id)
+    return found if query.order is Order.OLDEST else found[::-1]
 
 
 def counted(owner: str, tickets_since: datetime, images: Iterable[Image]) -> tuple[int, int, int]:
@@ -150,6 +172,7 @@ def _asked_for(query: Query, one: Image) -> bool:
         not query.states or one.state in query.states,
         all(any(_alike(tag, has) for has in one.tags) for tag in query.tags),
         query.album is None or (one.album is not None and _alike(query.album, one.album)),
+        not (query.untagged and one.tags),
         query.uploaded_after is None or one.uploaded_at >= query.uploaded_after,
         query.uploaded_before is None or one.uploaded_at < query.uploaded_before,
     ]
@@ -162,6 +185,11 @@ def _asked_for(query: Query, one: Image) -> bool:
         checks.append(source is not None and source.orientation is query.orientation)
     if query.sha256 is not None:
         checks.append((one.promised_sha256 if source is None else source.sha256) == query.sha256)
+    return all(checks) and _large_enough(query, source) and _shot_so(query, one)
+
+
+def _large_enough(query: Query, source: Source | None) -> bool:
+    checks = []
     for least, most, measure in (
         (query.min_width, query.max_width, "width"),
         (query.min_height, query.max_height, "height"),
@@ -174,8 +202,34 @@ def _asked_for(query: Query, one: Image) -> bool:
     return all(checks)
 
 
+def _shot_so(query: Query, one: Image) -> bool:
+    checks = []
+    exif = Exif() if one.facts is None else one.facts.exif
+    for wanted, said in ((query.camera, exif.camera), (query.lens, exif.lens)):
+        if wanted is not None:
+            checks.append(_plain_words(wanted) <= _plain_words(said or ""))
+    if query.taken_after is not None:
+        checks.append(exif.taken_at is not None and _utc(exif.taken_at) >= query.taken_after)
+    if query.taken_before is not None:
+        checks.append(exif.taken_at is not None and _utc(exif.taken_at) < query.taken_before)
+    if query.color is not None:
+        shown = () if one.facts is None else one.facts.colors
+        checks.append(any(_family(f"#{query.color}") == _family(color) for color in shown))
+    return all(checks)
+
+
 def _alike(one: str, other: str) -> bool:
     return unicodedata.normalize("NFC", one).casefold() == unicodedata.normalize("NFC", other).casefold()
+
+
+def _utc(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _family(color: str) -> int:
+    (number,) = (number for number, family in enumerate(COLORS) if color in family)
+    return number
 
 
 def _plain_words(text: str) -> set[str]:
@@ -192,6 +246,11 @@ OWNERS = ("local", "anna")
 SIDES = (1, 100, 3000, 4000)
 LENGTHS = (1_000, 1_000_000)
 CHECKSUMS = ("ab" * 32, "cd" * 32)
+CAMERAS = ("Canon EOS R5", "Canon EOS 5D", "Apple iPhone 6")
+LENSES = ("RF24-70mm F2.8 L", "EF 50mm")
+TAKEN = ("2015-04-10T20:12:23", "2015-04-10T23:30:00-02:00", "1999-12-31T23:59:59", "2026-01-01T00:00:00+14:00")
+COLORS = (("#ff0000", "#f01010", "#e02020"), ("#0000ff", "#1010f0"), ("#808080", "#838383"), ("#ffffff",))
+"""Those of one row are near each other, those of two are not."""
 NEWEST = 40
 
 _LIVING = tuple(state for state in State if state is not State.DELETED)
@@ -209,6 +268,8 @@ def _perhaps(values: tuple[Any, ...]) -> st.SearchStrategy[Any]:
     return st.none() | st.sampled_from(values)
 
 
+_EVERY_COLOR = tuple(color for family in COLORS for color in family)
+_EXIF = st.builds(Exif, camera=_perhaps(CAMERAS), lens=_perhaps(LENSES), taken_at=_perhaps(TAKEN))
 _TEXTS = _some(WORDS, 3).map(" ".join)
 
 _MEMBERS = st.fixed_dictionaries(
@@ -224,6 +285,8 @@ _MEMBERS = st.fixed_dictionaries(
         "height": st.sampled_from(SIDES),
         "length": st.sampled_from(LENGTHS),
         "sha256": st.sampled_from(CHECKSUMS),
+        "colors": _some(_EVERY_COLOR, 3, least=1),
+        "exif": _EXIF,
         "promised_sha256": _perhaps(CHECKSUMS),
         "promised_bytes": st.sampled_from(LENGTHS),
         "original": st.sampled_from(tuple(Original)),
@@ -244,6 +307,9 @@ def images(number: int) -> st.SearchStrategy[Image]:
     return _MEMBERS.map(lambda members: image(number, **members))
 
 
+_TAKEN_MOMENTS = st.none() | st.sampled_from(
+    tuple(_utc(text) + timedelta(seconds=step) for text in TAKEN for step in (0, 1, 40 * 86_400, 5000 * 86_400))
+)
 _MOMENTS = st.none() | st.integers(0, NEWEST * 2).map(lambda half: FIRST + timedelta(seconds=half / 2))
 
 
@@ -264,6 +330,13 @@ def queries(limits: st.SearchStrategy[int]) -> st.SearchStrategy[Query]:
         "uploaded_before": _MOMENTS,
         "sha256": _perhaps(CHECKSUMS),
         "tags": _some(TAGS, 2),
+        "untagged": st.booleans(),
+        "camera": _perhaps(("canon", "CANON eos", "iphone", "5d r5")),
+        "lens": _perhaps(("50mm", "rf24", "ef")),
+        "color": _perhaps(tuple(color.removeprefix("#") for color in _EVERY_COLOR)),
+        "taken_after": _TAKEN_MOMENTS,
+        "taken_before": _TAKEN_MOMENTS,
+        "order": st.sampled_from(tuple(Order)),
         "states": _some(tuple(State), 3),
     }
     return st.builds(

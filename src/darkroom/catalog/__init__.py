@@ -49,7 +49,7 @@ class Catalog(Protocol):
     """Images by id, written under a condition, searched by terms.
 
     Every verb may raise ``Unavailable``; writes may raise ``StorageFull``. What a verb has written is durable and
-    visible to every process when it returns.
+    visible to every process when it returns. A catalog is told which costly kinds of terms (``terms.Kind``) it indexes.
     """
 
     def create(self, image: Image, *, within: Quota | None = None, claim: Claim | None = None) -> Image:
@@ -96,13 +96,13 @@ class Catalog(Protocol):
         ...
 
     def search(self, query: Query) -> Page:
-        """Return one page, newest first by id, of at most ``query.limit`` images of ``query.owner``.
+        """Return one page, in the query's order by id, of at most ``query.limit`` images of ``query.owner``.
 
-        Walks the images under that group of terms (``terms.py``) which has the fewest, the earlier of equal ones (where
-        all have more than 100, a database that does not count them may choose by their newest), and looks at no more
-        than ``WORK_PER_PAGE`` of them: so a page may come short, or empty, with a cursor. The cursor
-        stays valid while images come and go. Raises ``InvalidRequest`` for a cursor that this query did not make, and
-        for a query that ``terms.plan`` refuses.
+        Walks the images under that walkable group of terms (``terms.py``) which has the fewest, the earlier of equal
+        ones (where all have more than 100, a database that does not count them may choose by how far the first of them
+        reach), and looks at no more than ``WORK_PER_PAGE`` of them: so a page may come short, or empty, with a cursor.
+        The cursor stays valid while images come and go. Raises ``InvalidRequest`` for a cursor that this query did not
+        make, and for a query that ``terms.plan`` refuses.
         """
         ...
 

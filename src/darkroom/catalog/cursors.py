@@ -26,6 +26,14 @@ def cursor_after(image_id: str, plan: Plan) -> str:
     return image_id + hashlib.blake2b(f"{image_id} {plan}".encode(), digest_size=_DIGEST_BYTES).hexdigest()
 
 
+def bounds(cursor: str | None, plan: Plan) -> tuple[str, str]:
+    """Return between which ids (inclusive, exclusive) the page lies that begins at a cursor, or without one.
+
+    Raises ``InvalidRequest`` for a cursor this plan did not make.
+    """
+    return plan.bounds(None if cursor is None else position(cursor, plan))
+
+
 def position(cursor: str, plan: Plan) -> str:
     """Return the id after which the page begins. Raises ``InvalidRequest`` for a cursor this plan did not make."""
     image_id = cursor[: names.ID_LENGTH]
@@ -36,7 +44,7 @@ def position(cursor: str, plan: Plan) -> str:
 
 
 def page(plan: Plan, found: tuple[Image, ...], limit: int, looked_to: str | None) -> Page:
-    """Return the page for the first ``limit + 1`` images (or fewer) that were found, newest first.
+    """Return the page for the first ``limit + 1`` images (or fewer) that were found, in the query's order.
 
     ``looked_to`` is the id at which the search stopped because it may look at no more, ``None`` when it saw the end.
     So every database ends its pages at the same places.

@@ -100,7 +100,7 @@ def _image_from(document: Mapping[str, Any]) -> Image:
 
 def _facts_to(facts: Facts) -> dict[str, Any]:
     source, exif = facts.source, facts.exif
-    return _sparse({"perceptual_hash": facts.perceptual_hash}) | {
+    return _sparse({"perceptual_hash": facts.perceptual_hash, "colors": list(facts.colors)}) | {
         "source": {
             "format": source.format.value,
             "width": source.width,
@@ -140,6 +140,7 @@ def _facts_from(document: Mapping[str, Any]) -> Facts:
         ),
         placeholder=document["placeholder"],
         color=document["color"],
+        colors=tuple(document.get("colors", ())),
         perceptual_hash=document.get("perceptual_hash"),
         exif=Exif(
             taken_at=exif.get("taken_at"),

@@ -41,31 +41,26 @@ from darkroom.catalog import dynamodb_entries as entries
 from darkroom.catalog import dynamodb_labels as labelling
 from darkroom.catalog import dynamodb_usage as counting
 from darkroom.catalog.documents import from_document, to_document
+from darkroom.catalog.dynamodb_search import Finder, Found
 from darkroom.dynamodb import NEW, Condition, ConditionFailed, Table
 from darkroom.errors import AlreadyExists, Conflict, NotFound, Unavailable, VersionMoved
 from darkroom.model import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from darkroom.catalog import Claim
     from darkroom.catalog.labels import Label, LabelKind, WrongCount
     from darkroom.catalog.quotas import Quota, Usage
-    from darkroom.catalog.terms import Plan
     from darkroom.dynamodb import Item
     from darkroom.model import Image, Page, Query
 
 PARTITIONS = 64
 """How many partitions images are spread over: no one of them is hot, and a walk merges them all. Never changed."""
-PROBED = 100
-"""Groups of a query with fewer entries than this are counted; of larger ones, the one is walked whose newest entries
-reach back the furthest."""
 SHARDS_SEEN_SECONDS = 60.0
 """How long a process believes what it has read about an owner's shards."""
 OWNERS_KNOWN = 10_000
 """How many owners' shards a process remembers at most."""
-LEFT_BEHIND_SECONDS = 3600.0
-"""An entry without an image that knows it is left behind if it is older than this; no write takes so long."""
 TRIES = 10
 """How often is begun again what others came in between of."""
 
@@ -84,14 +79,16 @@ class DynamoCatalog:
         name: str,
         *,
         work_per_page: int = WORK_PER_PAGE,
+        kinds: frozenset[terms.Kind] = terms.ALL_KINDS,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._work_per_page = work_per_page
+        self._kinds = kinds
         self._clock = clock
         self._monotonic = monotonic
         self._table = Table(client, name)
         self._reader = entries.Reader(self._table)
+        self._finder = Finder(self._table, self._found, clock, work_per_page=work_per_page)
         self._counters = counting.Counters(self._table, self._look, clock)
         self._labels = labelling.Labels(self._table)
         self._shards: dict[str, tuple[float, counting.Row]] = {}
@@ -181,7 +178,7 @@ class DynamoCatalog:
             self._counters.tidy(image.owner, row)  # of another image that had this id
         if row is not None:
             self._learn_shards(image.owner, row)
-        wanted = entries.found_under(image)
+        wanted = entries.found_under(image, self._kinds)
         shards = self._shards_of(image.owner).writes if wanted - old.of.keys() else 1
         write = _Write(
             kept=kept,
@@ -290,9 +287,11 @@ class DynamoCatalog:
         return map(_read, merge(*streams, key=lambda item: str(item["sk"])))
 
     def _failed(self, after: str, about: int) -> Iterator[Image]:
+        failed = entries.partition("", entries.FAILED, 0)
         more = True
         while more:
-            part = self._reader.oldest(entries.partition("", entries.FAILED, 0), after=after, amount=about)
+            bounds = f"{after}~" if after else "", entries.AFTER_ALL
+            ((part,),) = self._reader.parts([[failed]], bounds, about, oldest_first=True)
             for kept in sorted(self._kept_many(part.ids), key=lambda kept: kept.image.id):
                 if kept.image.state is State.FAILED:
                     yield kept.image
@@ -339,77 +338,14 @@ class DynamoCatalog:
     # ------------------------------------------------------------------ search
 
     def search(self, query: Query) -> Page:
-        plan = terms.plan(query)
-        start = plan.end if query.cursor is None else cursors.position(query.cursor, plan)
+        plan = terms.plan(query, self._kinds)
+        bounds = cursors.bounds(query.cursor, plan)
         shards = range(self._shards_of(plan.owner).reads)
         groups = [
-            [entries.partition(plan.owner, term, shard) for term in group for shard in shards] for group in plan.groups
+            [entries.partition(plan.owner, term, shard) for term in group for shard in shards]
+            for group in plan.walkable
         ]
-        walked = self._choose(groups, query.limit + 1)
-        whole = (plan.first, start) == (names.FIRST_ID, entries.AFTER_ALL)
-        found: list[Image] = []
-        looked, looked_to = 0, None
-        amount = query.limit + 1
-        while len(found) <= query.limit:
-            amount = min(amount, self._work_per_page - looked)
-            if whole and walked.parts and not looked:
-                part = entries.merged(walked.parts, amount)
-            else:
-                (parts,) = self._reader.newest([groups[walked.number]], first=plan.first, end=start, amount=amount)
-                part = entries.merged(parts, amount)
-            self._admit(plan, part, walked, found, query.limit + 1)
-            looked += len(part.ids)
-            if looked == self._work_per_page:
-                looked_to = part.last
-                break
-            if not part.more:
-                break
-            start = part.last
-            amount = min(2 * amount, GET_MANY_MAX)
-        return cursors.page(plan, tuple(found), query.limit, looked_to)
-
-    def _choose(self, groups: list[list[str]], wanted: int) -> _Walked:
-        """Return which group to walk, and what was learned of the others by looking at the newest of each."""
-        if len(groups) == 1:
-            return _Walked(0, (), ())
-        probed = self._reader.newest(groups, first="", end=entries.AFTER_ALL, amount=max(PROBED, wanted))
-        counted = {
-            number: sum(len(part.ids) for part in parts)
-            for number, parts in enumerate(probed)
-            if not any(part.more for part in parts)
-        }
-        learned = [_Learned.of(parts) for parts in probed]
-        if counted:
-            number = min(counted, key=lambda number: counted[number])
-        else:
-            number = min(range(len(groups)), key=lambda number: learned[number].down_to)
-        return _Walked(number, tuple(probed[number]), tuple(learned[:number] + learned[number + 1 :]))
-
-    def _admit(self, plan: Plan, part: entries.Part, walked: _Walked, found: list[Image], wanted: int) -> None:
-        """Add to what was found, newest first, until it is as many as wanted; look at no image without need."""
-        hopeful = [image_id for image_id in part.ids if all(one.admits(image_id) for one in walked.learned)]
-        amount = wanted - len(found)
-        while hopeful and len(found) < wanted:
-            looked_at, hopeful = hopeful[:amount], hopeful[amount:]
-            amount = GET_MANY_MAX if amount >= PROBED else PROBED
-            kept = {one.image.id: one for one in self._kept_many(looked_at)}
-            for image_id in looked_at:
-                if image_id in kept and plan.admits(kept[image_id].image) and len(found) < wanted:
-                    found.append(kept[image_id].image)
-            self._remove_left_behind(plan.owner, [key for key in part.keys if _of(key) in set(looked_at)], kept)
-
-    def _remove_left_behind(self, owner: str, keys: list[tuple[str, str]], kept: Mapping[str, _Kept]) -> None:
-        """Remove those entries that no image knows and no write is about to commit: what died has left them."""
-        now = self._clock()
-        left = []
-        for key in keys:
-            image_id, _, writer = key[1].partition("#")
-            if entries.age(writer, now) > LEFT_BEHIND_SECONDS and not (
-                image_id in kept and kept[image_id].entries.has(owner, key, image_id)
-            ):
-                left.append(key)
-        with suppress(Unavailable):
-            self._table.write_many(deletes=left)
+        return self._finder.page(plan, groups, bounds, query.limit)
 
     # ------------------------------------------------------------------ items
 
@@ -421,6 +357,9 @@ class DynamoCatalog:
 
     def _kept_many(self, image_ids: Iterable[str]) -> list[_Kept]:
         return [_read(item) for item in self._table.get_many(map(_image_key, filter(names.is_id, image_ids)))]
+
+    def _found(self, image_ids: Iterable[str]) -> dict[str, Found]:
+        return {kept.image.id: Found(kept.image, kept.entries) for kept in self._kept_many(image_ids)}
 
     def _look(self, image_ids: Iterable[str]) -> dict[str, counting.Seen]:
         return {kept.image.id: counting.Seen(kept.image, kept.counted) for kept in self._kept_many(image_ids)}
@@ -476,31 +415,6 @@ class _Write:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Learned:
-    """What is known of a group: which ids, from the newest one down to ``down_to``, are under it."""
-
-    ids: frozenset[str]
-    down_to: str
-
-    @classmethod
-    def of(cls, parts: list[entries.Part]) -> _Learned:
-        part = entries.merged(parts, sum(len(part.ids) for part in parts))
-        return cls(frozenset(part.ids), part.last if part.more else "")
-
-    def admits(self, image_id: str) -> bool:
-        return image_id < self.down_to or image_id in self.ids
-
-
-@dataclass(frozen=True, slots=True)
-class _Walked:
-    """Which group is walked, its newest entries if they were looked at, and what is known of the other groups."""
-
-    number: int
-    parts: tuple[entries.Part, ...]
-    learned: tuple[_Learned, ...]
-
-
 def _read(item: Item) -> _Kept:
     return _Kept(
         image=from_document(json.loads(str(item["document"]))),
@@ -527,10 +441,6 @@ def _partition(number: int) -> str:
 
 def _image_key(image_id: str) -> tuple[str, str]:
     return _partition(crc32(image_id.encode()) % PARTITIONS), image_id
-
-
-def _of(key: tuple[str, str]) -> str:
-    return key[1].partition("#")[0]
 
 
 def _claim_key(owner: str, claim: Claim) -> tuple[str, str]:

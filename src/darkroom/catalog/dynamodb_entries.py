@@ -48,9 +48,9 @@ def age(writer: str, now: float) -> float:
     return now - began(writer)
 
 
-def found_under(image: Image) -> frozenset[str]:
-    """Return the terms that an image has entries under."""
-    every = terms.terms(image)
+def found_under(image: Image, kinds: frozenset[terms.Kind] = terms.ALL_KINDS) -> frozenset[str]:
+    """Return the terms that an image has entries under, of the costly kinds those in ``kinds``."""
+    every = terms.terms(image, kinds)
     return every | {FAILED} if image.state is State.FAILED else every
 
 
@@ -116,7 +116,7 @@ def items(keys: Iterable[tuple[str, str]]) -> list[Item]:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some ids, newest first or oldest first, and the keys of their entries; ``more`` may follow."""
+    """Some ids in order, and the keys of their entries; ``more`` may follow."""
 
     ids: tuple[str, ...]
     keys: tuple[tuple[str, str], ...]
@@ -134,39 +134,40 @@ class Reader:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def newest(self, groups: Sequence[Sequence[str]], *, first: str, end: str, amount: int) -> list[list[Part]]:
-        """Return, for each partition of each group, its newest entries of ids from ``first`` to before ``end``."""
+    def parts(
+        self, groups: Sequence[Sequence[str]], bounds: tuple[str, str], amount: int, *, oldest_first: bool = False
+    ) -> list[list[Part]]:
+        """Return, for each partition of each group, its first entries of ids within bounds (inclusive, exclusive)."""
         asked = [pk for group in groups for pk in group]
+        first, end = bounds
 
         def ask(pk: str) -> Part:
             # No sort key is an id alone, so what is up to the id ``end`` is before it.
             found, more = self._table.query(
-                pk, first=first or _BEFORE_ALL, last=end, limit=amount, newest_first=True, keys_only=True
+                pk, first=first or _BEFORE_ALL, last=end, limit=amount, newest_first=not oldest_first, keys_only=True
             )
             keys = tuple((pk, str(item["sk"])) for item in found)
-            return Part(tuple(dict.fromkeys(_id(key) for key in keys)), keys, more)
+            return Part(tuple(dict.fromkeys(image_of(key) for key in keys)), keys, more)
 
         answers = iter(self._table.each(ask, asked))
         return [[next(answers) for _ in group] for group in groups]
 
-    def oldest(self, pk: str, *, after: str, amount: int) -> Part:
-        """Return the oldest entries of ids after ``after``."""
-        found, more = self._table.query(
-            pk, first=f"{after}~" if after else _BEFORE_ALL, last=AFTER_ALL, limit=amount, keys_only=True
-        )
-        keys = tuple((pk, str(item["sk"])) for item in found)
-        return Part(tuple(dict.fromkeys(_id(key) for key in keys)), keys, more)
+
+def merged(parts: Sequence[Part], amount: int, *, oldest_first: bool = False) -> Part:
+    """Return the first ids of all parts, each once, as far as all of them are known, and at most ``amount``."""
+    ends = [part.ids[-1] for part in parts if part.more and part.ids]
+    every = merge(*(part.ids for part in parts), reverse=not oldest_first)
+    if oldest_first:
+        known_to = min(ends, default=AFTER_ALL)
+        ids = tuple(dict.fromkeys(image_id for image_id in every if image_id <= known_to))
+    else:
+        known_to = max(ends, default="")
+        ids = tuple(dict.fromkeys(image_id for image_id in every if image_id >= known_to))
+    kept = frozenset(ids[:amount])
+    keys = tuple(key for part in parts for key in part.keys if image_of(key) in kept)
+    return Part(ids[:amount], keys, len(ids) > amount or any(part.more for part in parts))
 
 
-def merged(parts: Sequence[Part], amount: int) -> Part:
-    """Return the newest ids of all parts, each once, as far down as all of them are known, and at most ``amount``."""
-    known_to = max((part.ids[-1] for part in parts if part.more and part.ids), default="")
-    every = merge(*(part.ids for part in parts), reverse=True)
-    ids = tuple(dict.fromkeys(image_id for image_id in every if image_id >= known_to))
-    kept = ids[:amount]
-    keys = tuple(key for part in parts for key in part.keys if kept and _id(key) >= kept[-1])
-    return Part(kept, keys, len(ids) > amount or any(part.more for part in parts))
-
-
-def _id(key: tuple[str, str]) -> str:
+def image_of(key: tuple[str, str]) -> str:
+    """Return the id of the image whose entry has this key."""
     return key[1].partition("#")[0]

@@ -259,7 +259,7 @@ class Counters:
         ids: set[str] = set()
         end = "~"
         while True:
-            (parts,) = self._reader.newest([under], first=first, end=end, amount=1_000)
+            (parts,) = self._reader.parts([under], (first, end), 1_000)
             part = entries.merged(parts, 1_000)
             ids.update(part.ids)
             if not part.more:

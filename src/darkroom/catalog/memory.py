@@ -40,8 +40,9 @@ if TYPE_CHECKING:
 class MemoryCatalog:
     """A ``Catalog`` that lasts as long as the process."""
 
-    def __init__(self, *, work_per_page: int = WORK_PER_PAGE) -> None:
+    def __init__(self, *, work_per_page: int = WORK_PER_PAGE, kinds: frozenset[terms.Kind] = terms.ALL_KINDS) -> None:
         self._work_per_page = work_per_page
+        self._kinds = kinds
         self._lock = threading.Lock()
         self._images: dict[str, Image] = {}
         self._index: dict[tuple[str, str], list[str]] = {}
@@ -112,11 +113,11 @@ class MemoryCatalog:
             self._count(current, None)
 
     def search(self, query: Query) -> Page:
-        plan = terms.plan(query)
-        start = plan.end if query.cursor is None else cursors.position(query.cursor, plan)
+        plan = terms.plan(query, self._kinds)
+        bounds = cursors.bounds(query.cursor, plan)
         with self._lock:
-            walked = min(plan.groups, key=lambda group: sum(len(self._ids(plan, term)) for term in group))
-            candidates = list(islice(self._newest_first(plan, walked, start), self._work_per_page))
+            walked = min(plan.walkable, key=lambda group: sum(len(self._ids(plan, term)) for term in group))
+            candidates = list(islice(self._in_order(plan, walked, bounds), self._work_per_page))
             admitted = (self._images[image_id] for image_id in candidates if plan.admits(self._images[image_id]))
             found = tuple(islice(admitted, query.limit + 1))
         looked_to = candidates[-1] if len(candidates) == self._work_per_page else None
@@ -158,18 +159,20 @@ class MemoryCatalog:
     def _ids(self, plan: Plan, term: str) -> list[str]:
         return self._index.get((plan.owner, term), [])
 
-    def _newest_first(self, plan: Plan, group: tuple[str, ...], start: str) -> Iterator[str]:
-        """Yield the ids under any term of the group that lie before ``start`` and within the plan, each once."""
+    def _in_order(self, plan: Plan, group: tuple[str, ...], bounds: tuple[str, str]) -> Iterator[str]:
+        """Yield the ids under any term of the group that lie within the bounds, in the plan's order, each once."""
+        first, end = bounds
         lists = []
         for term in group:
             ids = self._ids(plan, term)
-            lists.append(reversed(ids[bisect.bisect_left(ids, plan.first) : bisect.bisect_left(ids, start)]))
-        return (image_id for image_id, _ in groupby(heapq.merge(*lists, reverse=True)))
+            within = ids[bisect.bisect_left(ids, first) : bisect.bisect_left(ids, end)]
+            lists.append(within if plan.oldest_first else within[::-1])
+        return (image_id for image_id, _ in groupby(heapq.merge(*lists, reverse=not plan.oldest_first)))
 
     def _put(self, image: Image) -> None:
         self._images[image.id] = image
         self._bytes[image.owner] = self._bytes.get(image.owner, 0) + quotas.stored_bytes(image)
-        for term in terms.terms(image):
+        for term in terms.terms(image, self._kinds):
             bisect.insort(self._index.setdefault((image.owner, term), []), image.id)
 
     def _count(self, before: Image | None, after: Image | None) -> None:
@@ -187,7 +190,7 @@ class MemoryCatalog:
     def _drop(self, image: Image) -> None:
         del self._images[image.id]
         self._bytes[image.owner] -= quotas.stored_bytes(image)
-        for term in terms.terms(image):
+        for term in terms.terms(image, self._kinds):
             ids = self._index[image.owner, term]
             del ids[bisect.bisect_left(ids, image.id)]
             if not ids:

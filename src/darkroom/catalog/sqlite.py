@@ -1,9 +1,11 @@
 """The catalog as one SQLite file.
 
 ``images`` is what a search filters by and a condition is checked on: narrow, so that it stays in memory while the
-documents do not have to. A term is a number in ``terms``, which also counts its images: that keeps the index small,
-tells at once which term of a query is the rarest. ``entries`` is the index ``(owner, term) → ids``. ``owners`` counts
-the bytes of each owner's images, ``stored`` in each of them; ``labels`` (``sqlite_labels.py``) its tags and albums.
+documents do not have to; ``colors`` are coordinates in Oklab, packed. A term is a number in ``terms``, which also
+counts its images: that keeps the index small, and tells at once which term of a query is the rarest. ``entries`` is
+the index ``(owner, term) → ids``. ``owners`` counts the bytes of each owner's images, ``stored`` in each of them;
+``labels`` (``sqlite_labels.py``) its tags and albums. ``indexed`` says by which revision and kinds of terms the index
+was made, and up to which id if it is being made anew.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from darkroom import names
@@ -29,6 +30,7 @@ from darkroom.catalog import (
     terms,
 )
 from darkroom.catalog.documents import from_document, to_document
+from darkroom.catalog.sqlite_search import FUNCTIONS, as_json, first_ids, known_terms, packed
 from darkroom.errors import AlreadyExists, Conflict, NotFound, VersionMoved
 from darkroom.model import State
 from darkroom.sqlite import Database
@@ -42,10 +44,9 @@ if TYPE_CHECKING:
     from darkroom.catalog import Claim
     from darkroom.catalog.labels import Label, LabelKind, WrongCount
     from darkroom.catalog.quotas import Quota, Usage
-    from darkroom.catalog.terms import Plan, Range
     from darkroom.model import Image, Page, Query
 
-_VERSION = 3
+_VERSION = 4
 _SCHEMA = (
     """
 CREATE TABLE documents (
@@ -61,7 +62,9 @@ CREATE TABLE images (
     width INTEGER,
     height INTEGER,
     bytes INTEGER,
-    stored INTEGER NOT NULL DEFAULT 0
+    stored INTEGER NOT NULL DEFAULT 0,
+    taken INTEGER,
+    colors BLOB
 ) WITHOUT ROWID;
 CREATE TABLE owners (
     owner TEXT PRIMARY KEY,
@@ -88,6 +91,11 @@ CREATE TABLE claims (
     PRIMARY KEY (owner, name)
 ) WITHOUT ROWID;
 CREATE INDEX claims_by_end ON claims (until);
+CREATE TABLE indexed (
+    revision INTEGER NOT NULL,
+    kinds TEXT NOT NULL,
+    up_to TEXT
+);
 """
     + sqlite_labels.SCHEMA
 )
@@ -114,24 +122,39 @@ SELECT json_extract(documents.document, '$.owner'), sum(stored)
 FROM images JOIN documents ON number = images.document
 GROUP BY 1""",
     sqlite_labels.STEP,
+    """
+ALTER TABLE images ADD COLUMN taken INTEGER;
+ALTER TABLE images ADD COLUMN colors BLOB;
+CREATE TABLE indexed (revision INTEGER NOT NULL, kinds TEXT NOT NULL, up_to TEXT);
+INSERT INTO indexed (revision, kinds, up_to) VALUES (0, '[]', '~')""",
 )
 
+INDEXED_TOGETHER = 500
+"""Images that are indexed anew in one transaction; in between others may write."""
 _CLAIMS_TIDIED = 10
 """How many claims that have run out are removed with each new one."""
 
 
 class SqliteCatalog:
-    """A ``Catalog`` in the file ``path``."""
+    """A ``Catalog`` in the file ``path``. Without ``kinds`` it indexes those that the file has been indexed by.
 
-    def __init__(self, path: Path, *, work_per_page: int = WORK_PER_PAGE) -> None:
+    A file whose index was made by another revision of the terms, or without some of these kinds, gets a new one while
+    it is opened: by all processes that open it together, and after a kill from where it was.
+    """
+
+    def __init__(
+        self, path: Path, *, work_per_page: int = WORK_PER_PAGE, kinds: frozenset[terms.Kind] | None = None
+    ) -> None:
         self._work_per_page = work_per_page
-        self._database = Database(path, _SCHEMA, version=_VERSION, steps=_STEPS)
+        self._database = Database(path, _SCHEMA, version=_VERSION, steps=_STEPS, functions=FUNCTIONS)
+        self._kinds = self._indexed_kinds() if kinds is None else kinds
+        while self._is_to_index():
+            pass
 
     def create(self, image: Image, *, within: Quota | None = None, claim: Claim | None = None) -> Image:
         if not names.is_id(image.id):
             msg = f"{image.id!r} is no id"
             raise ValueError(msg)
-        text, wanted = _text(image), terms.terms(image)
         with self._database.write() as connection:
             bound = None if claim is None else _bound(connection, image, claim)
             if bound is not None:
@@ -142,17 +165,7 @@ class SqliteCatalog:
                 within.admit(image, _usage(connection, image.owner, image.uploaded_at - within.ticket_life))
             if claim is not None:
                 _bind(connection, image, claim)
-            numbers = _index(connection, image, wanted, old=frozenset())
-            number = connection.execute(
-                "INSERT INTO documents (document, terms) VALUES (?, ?)", (text, _json(numbers))
-            ).lastrowid
-            connection.execute(
-                "INSERT INTO images (document, version, tombstone, stored, width, height, bytes, id)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (number, *_columns(image), image.id),
-            )
-            _account(connection, image.owner, quotas.stored_bytes(image))
-            sqlite_labels.count(connection, image.owner, None, image)
+            _add(connection, image, self._kinds)
         return image
 
     def get(self, image_id: str) -> Image | None:
@@ -174,7 +187,7 @@ class SqliteCatalog:
 
     def replace(self, image: Image, *, version: int) -> Image:
         stored = dataclasses.replace(image, version=version + 1)
-        text, wanted = _text(stored), terms.terms(stored)
+        text, wanted = _text(stored), terms.terms(stored, self._kinds)
         with self._database.write() as connection:
             row = connection.execute(
                 "SELECT number, version, tombstone, stored, terms, documents.document FROM images JOIN documents"
@@ -188,13 +201,9 @@ class SqliteCatalog:
                 raise VersionMoved(MOVED)
             numbers = _index(connection, stored, wanted, old=frozenset(json.loads(old)))
             connection.execute(
-                "UPDATE documents SET document = ?, terms = ? WHERE number = ?", (text, _json(numbers), number)
+                "UPDATE documents SET document = ?, terms = ? WHERE number = ?", (text, as_json(numbers), number)
             )
-            connection.execute(
-                "UPDATE images SET version = ?, tombstone = ?, stored = ?, width = ?, height = ?, bytes = ?"
-                " WHERE id = ?",
-                (*_columns(stored), image.id),
-            )
+            connection.execute(_UPDATE, (*_columns(stored), image.id))
             _account(connection, image.owner, quotas.stored_bytes(stored) - took)
             sqlite_labels.count(connection, image.owner, from_document(json.loads(before)), stored)
         return stored
@@ -206,7 +215,7 @@ class SqliteCatalog:
                 rows = connection.execute(_WALK, (after, limit))
                 return tuple(from_document(json.loads(text)) for (text,) in rows)
             numbers = [number for (number,) in connection.execute(_OF_ALL_OWNERS, (terms.of_state(state),))]
-            ids = [image_id for (image_id,) in connection.execute(_WALK_UNDER, (_json(numbers), after, limit))]
+            ids = [image_id for (image_id,) in connection.execute(_WALK_UNDER, (as_json(numbers), after, limit))]
             return tuple(sorted(_load(connection, ids), key=lambda image: image.id))
 
     def forget(self, image_id: str, *, version: int | None = None) -> None:
@@ -231,20 +240,13 @@ class SqliteCatalog:
             sqlite_labels.count(connection, before.owner, before, None)
 
     def search(self, query: Query) -> Page:
-        plan = terms.plan(query)
-        start = plan.end if query.cursor is None else cursors.position(query.cursor, plan)
+        plan = terms.plan(query, self._kinds)
+        bounds = cursors.bounds(query.cursor, plan)
         with self._snapshot() as connection:
-            walked, *others = sorted(_groups(connection, plan), key=lambda group: group.images)
-            conditions, values = _conditions(others, plan.ranges)
-            looked_to = None
-            if walked.images >= self._work_per_page and (conditions or query.limit >= self._work_per_page):
-                last = _walk(connection, walked, (plan.first, start), limit=1, offset=self._work_per_page - 1)
-                looked_to = last[0] if last else None
-            bounds = (looked_to or plan.first, start)
-            ids = _walk(connection, walked, bounds, conditions, values, limit=query.limit + 1)
+            ids, looked_to = first_ids(connection, plan, bounds, query.limit + 1, self._work_per_page)
             found = _load(connection, ids)
-        newest_first = tuple(sorted(found, key=lambda image: image.id, reverse=True))
-        return cursors.page(plan, newest_first, query.limit, looked_to)
+        in_order = tuple(sorted(found, key=lambda image: image.id, reverse=not plan.oldest_first))
+        return cursors.page(plan, in_order, query.limit, looked_to)
 
     def labels(self, owner: str, kind: LabelKind, *, prefix: str, after: str, limit: int) -> tuple[Label, ...]:
         with self._database.read() as connection:
@@ -265,6 +267,31 @@ class SqliteCatalog:
         """Close this thread's connection."""
         self._database.close()
 
+    def _indexed_kinds(self) -> frozenset[terms.Kind]:
+        with self._database.read() as connection:
+            row = connection.execute("SELECT revision, kinds FROM indexed").fetchone()
+        # Of revision 0 are files of releases that had not the choice.
+        return terms.ALL_KINDS if row is None or not row[0] else frozenset(map(terms.Kind, json.loads(row[1])))
+
+    def _is_to_index(self) -> bool:
+        """Index some more images anew, if the index is not what it has to be; tell whether there may be more."""
+        kinds = as_json(sorted(self._kinds))
+        with self._database.read() as connection:
+            if connection.execute("SELECT revision, kinds, up_to FROM indexed").fetchall() == [
+                (terms.REVISION, kinds, None)
+            ]:
+                return False
+        with self._database.write() as connection:
+            row = connection.execute("SELECT revision, kinds, up_to FROM indexed").fetchone()
+            revision, made_of, up_to = row or (terms.REVISION, kinds, None)
+            if revision != terms.REVISION or not set(json.loads(made_of)) >= self._kinds:
+                up_to = ""
+            if up_to is not None:
+                up_to = _index_anew(connection, up_to, self._kinds)
+            connection.execute("DELETE FROM indexed")
+            connection.execute("INSERT INTO indexed VALUES (?, ?, ?)", (terms.REVISION, kinds, up_to))
+        return up_to is not None
+
     @contextmanager
     def _snapshot(self) -> Iterator[sqlite3.Connection]:
         """Give a connection on which all reads see the same moment."""
@@ -280,10 +307,44 @@ def _text(image: Image) -> str:
     return json.dumps(to_document(image), separators=(",", ":"))
 
 
-def _columns(image: Image) -> tuple[int | None, ...]:
+def _columns(image: Image) -> tuple[int | bytes | None, ...]:
     measured = terms.measures(image)
-    stored = quotas.stored_bytes(image)
-    return (image.version, image.state is State.DELETED, stored, *(measured.get(measure) for measure in terms.MEASURES))
+    return (
+        image.version,
+        image.state is State.DELETED,
+        quotas.stored_bytes(image),
+        *(measured.get(measure) for measure in terms.MEASURES),
+        packed(terms.colors(image)),
+    )
+
+
+_COLUMNS = ("version", "tombstone", "stored", *terms.MEASURES, "colors")
+_INSERT = f"INSERT INTO images (document, {', '.join(_COLUMNS)}, id) VALUES (?, {', '.join('?' * len(_COLUMNS))}, ?)"  # noqa: S608 # ours
+_UPDATE = f"UPDATE images SET {', '.join(f'{column} = ?' for column in _COLUMNS)} WHERE id = ?"  # noqa: S608 # ours
+
+
+def _add(connection: sqlite3.Connection, image: Image, kinds: frozenset[terms.Kind]) -> None:
+    """Write an image that there is not."""
+    numbers = _index(connection, image, terms.terms(image, kinds), old=frozenset())
+    number = connection.execute(
+        "INSERT INTO documents (document, terms) VALUES (?, ?)", (_text(image), as_json(numbers))
+    ).lastrowid
+    connection.execute(_INSERT, (number, *_columns(image), image.id))
+    _account(connection, image.owner, quotas.stored_bytes(image))
+    sqlite_labels.count(connection, image.owner, None, image)
+
+
+def _index_anew(connection: sqlite3.Connection, after: str, kinds: frozenset[terms.Kind]) -> str | None:
+    """Bring some images' entries and columns to what they have to be; return the id of the last one, if any."""
+    rows = connection.execute(_WALK_WITH_TERMS, (after, INDEXED_TOGETHER)).fetchall()
+    last = None
+    for number, text, old in rows:
+        image = from_document(json.loads(text))
+        numbers = _index(connection, image, terms.terms(image, kinds), old=frozenset(json.loads(old)))
+        connection.execute("UPDATE documents SET terms = ? WHERE number = ?", (as_json(numbers), number))
+        connection.execute(_UPDATE, (*_columns(image), image.id))
+        last = image.id
+    return last
 
 
 def _bound(connection: sqlite3.Connection, image: Image, claim: Claim) -> Image | None:
@@ -315,6 +376,10 @@ def _bind(connection: sqlite3.Connection, image: Image, claim: Claim) -> None:
 
 _WALK = (
     "SELECT documents.document FROM images JOIN documents ON number = images.document WHERE id > ? ORDER BY id LIMIT ?"
+)
+_WALK_WITH_TERMS = (
+    "SELECT number, documents.document, terms FROM images JOIN documents ON number = images.document"
+    " WHERE id > ? ORDER BY id LIMIT ?"
 )
 _WALK_UNDER = (
     "SELECT image FROM entries WHERE term IN (SELECT value FROM json_each(?)) AND image > ? ORDER BY image LIMIT ?"
@@ -360,7 +425,7 @@ def _load(connection: sqlite3.Connection, image_ids: Iterable[str]) -> tuple[Ima
     rows = connection.execute(
         "SELECT documents.document FROM images JOIN documents ON number = images.document"
         " WHERE id IN (SELECT value FROM json_each(?))",
-        (_json(image_ids),),
+        (as_json(image_ids),),
     )
     return tuple(from_document(json.loads(text)) for (text,) in rows)
 
@@ -369,7 +434,7 @@ def _index(
     connection: sqlite3.Connection, image: Image, wanted: frozenset[str], *, old: frozenset[int]
 ) -> frozenset[int]:
     """Bring the index from the terms numbered ``old`` to those that are wanted; return their numbers."""
-    known = {term: number for term, number, _ in _known(connection, image.owner, wanted)}
+    known = {term: number for term, number, _ in known_terms(connection, image.owner, wanted)}
     for term in wanted - known.keys():
         known[term] = connection.execute(
             "INSERT INTO terms (owner, term, images) VALUES (?, ?, 0) RETURNING number", (image.owner, term)
@@ -378,7 +443,7 @@ def _index(
     added = numbers - old
     connection.executemany("INSERT INTO entries (term, image) VALUES (?, ?)", [(number, image.id) for number in added])
     connection.execute(
-        "UPDATE terms SET images = images + 1 WHERE number IN (SELECT value FROM json_each(?))", (_json(added),)
+        "UPDATE terms SET images = images + 1 WHERE number IN (SELECT value FROM json_each(?))", (as_json(added),)
     )
     _unindex(connection, image.id, old - numbers)
     return numbers
@@ -387,7 +452,7 @@ def _index(
 def _unindex(connection: sqlite3.Connection, image_id: str, gone: frozenset[int]) -> None:
     if not gone:
         return
-    numbers = _json(gone)
+    numbers = as_json(gone)
     connection.execute(
         "DELETE FROM entries WHERE image = ? AND term IN (SELECT value FROM json_each(?))", (image_id, numbers)
     )
@@ -395,78 +460,3 @@ def _unindex(connection: sqlite3.Connection, image_id: str, gone: frozenset[int]
         "UPDATE terms SET images = images - 1 WHERE number IN (SELECT value FROM json_each(?))", (numbers,)
     )
     connection.execute("DELETE FROM terms WHERE images = 0 AND number IN (SELECT value FROM json_each(?))", (numbers,))
-
-
-def _known(connection: sqlite3.Connection, owner: str, wanted: Iterable[str]) -> list[tuple[str, int, int]]:
-    """Return term, number and count of images of those terms that any image of the owner has."""
-    return connection.execute(
-        "SELECT term, number, images FROM terms WHERE owner = ? AND term IN (SELECT value FROM json_each(?))",
-        (owner, _json(wanted)),
-    ).fetchall()
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """The numbers of those terms of one of the plan's groups that any image has, and how many images that makes."""
-
-    numbers: tuple[int, ...]
-    images: int
-
-
-def _groups(connection: sqlite3.Connection, plan: Plan) -> list[_Group]:
-    known = {
-        term: (number, images)
-        for term, number, images in _known(connection, plan.owner, (term for group in plan.groups for term in group))
-    }
-    found = ([known[term] for term in group if term in known] for group in plan.groups)
-    return [_Group(tuple(number for number, _ in terms_), sum(images for _, images in terms_)) for terms_ in found]
-
-
-_UNDER = "SELECT image FROM entries AS walked WHERE term = ? AND image >= ? AND image < ?"
-_MEASURING = (
-    " AND EXISTS (SELECT 1 FROM images WHERE id = walked.image"
-    " AND width BETWEEN ? AND ? AND height BETWEEN ? AND ? AND bytes BETWEEN ? AND ?)"
-)
-_ALSO_UNDER = (
-    " AND EXISTS (SELECT 1 FROM entries WHERE term IN (SELECT value FROM json_each(?)) AND image = walked.image)"
-)
-
-
-def _conditions(groups: Iterable[_Group], ranges: tuple[Range, ...]) -> tuple[str, tuple[str | int, ...]]:
-    """Return what else an image under the walked group must fulfil, as SQL and its values.
-
-    SQLite tests them in this order, so those that few images fulfil come first.
-    """
-    sql = ""
-    values: list[str | int] = []
-    if ranges:
-        sql += _MEASURING
-        spans = {span.measure: (span.least, span.most) for span in ranges}
-        for measure in terms.MEASURES:
-            values.extend(spans.get(measure, (0, terms.MEASURE_MAX)))
-    for group in groups:
-        sql += _ALSO_UNDER
-        values.append(_json(group.numbers))
-    return sql, tuple(values)
-
-
-def _walk(
-    connection: sqlite3.Connection,
-    group: _Group,
-    bounds: tuple[str, str],
-    conditions: str = "",
-    values: tuple[str | int, ...] = (),
-    *,
-    limit: int,
-    offset: int = 0,
-) -> list[str]:
-    """Return ids under any term of the group, newest first, within the bounds (inclusive, exclusive)."""
-    if not group.numbers:
-        return []
-    sql = " UNION ".join([_UNDER + conditions] * len(group.numbers)) + " ORDER BY image DESC LIMIT ? OFFSET ?"
-    every = [value for number in group.numbers for value in (number, *bounds, *values)]
-    return [image_id for (image_id,) in connection.execute(sql, (*every, limit, offset))]
-
-
-def _json(values: Iterable[str | int]) -> str:
-    return json.dumps(list(values))

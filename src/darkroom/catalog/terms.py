@@ -3,29 +3,42 @@
 Every database keeps an index ``(owner, term) → ids, newest first`` and filters with the rest of the plan, so the
 meaning is here only and the same in all of them:
 
-* An image has ``terms`` (text it is found under) and ``measures`` (whole numbers it is filtered by).
-* A query becomes a ``Plan``: groups of terms, of which the image must have at least one each, ranges of measures, and
-  bounds on the id, which is the time of upload.
-* A page is made by walking the images of one group, newest first, and keeping those that the rest of the plan admits.
+* An image has ``terms`` (text it is found under), ``measures`` (whole numbers it is filtered by) and ``colors``.
+* A query becomes a ``Plan``: groups of terms, of which the image must have at least one each, ranges of measures, a
+  colour, and bounds on the id, which is the time of upload.
+* A page is made by walking the images of one group in the query's order, and keeping those that the rest of the plan
+  admits.
+
+Terms are exact, or coarse and then there is an exact criterion beside them: a span of time, a part of the colours.
+Kinds of terms that cost much can be left out of an index (``Kind``); what they are for cannot be asked for then.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from darkroom import names
+from darkroom.catalog import colors as palette
 from darkroom.errors import InvalidRequest
-from darkroom.model import State
+from darkroom.model import Order, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from darkroom.catalog.colors import Lab
     from darkroom.model import Image, Query
+
+REVISION = 1
+"""Counts the changes of what an image is found under. An index says by which it was made, and is made anew."""
 
 EVERY = "every"
 """The term that every image has, so that every query has something to walk."""
+UNTAGGED = "untagged"
+"""The term of an image without tags."""
 
 WORD_LETTERS = 64
 """Longer words are cut, in images and in queries, and so compared by their beginning."""
@@ -36,16 +49,36 @@ QUERY_TERMS_MAX = 64
 QUERY_LETTERS_MAX = 1_000
 PAGE_MAX = 200
 
-MEASURES = ("width", "height", "bytes")
+MEASURES = ("width", "height", "bytes", "taken")
+"""``taken`` is in seconds since 1970; what the camera says without a zone is taken for UTC."""
 MEASURE_MAX = 2**62
+TAKEN_SPAN = 32 * 86_400
+"""Seconds that have one term of when a picture was taken. Any month lies in two of them."""
+TAKEN_SPANS_MAX = 13
+"""The spans of a year. When more time is asked for, there is no group of terms for it."""
 _FOREVER = "~"
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HEXADECIMAL = frozenset("0123456789abcdef")
 _LIVING = frozenset(State) - {State.DELETED}
 
 # Scripts written without spaces, where each letter is a word: Han and Hiragana, which the Unicode word boundary rules
 # (UAX 29, https://www.unicode.org/reports/tr29/) also part after every letter.
 _IDEOGRAPHS = ((0x3041, 0x309F), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
+
+
+class Kind(StrEnum):
+    """The kinds of terms that cost much, because a typical image has many of them."""
+
+    WORDS = "words"
+    """Words of filename and title."""
+    CAMERA = "camera"
+    """Words of what camera and lens call themselves."""
+    COLORS = "colors"
+    """Parts of the colours that the main colours lie in."""
+
+
+ALL_KINDS = frozenset(Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,44 +95,76 @@ class Plan:
     """A query in the form in which it is carried out and compared: equal plans find equal images.
 
     ``groups`` are in the order of how few images they usually have; a group is walked by merging its terms, none of it
-    is empty, and there is at least one. Ids are looked for from ``first`` (inclusive) to ``end`` (exclusive).
+    is empty, and there is at least one. Ids are looked for from ``first`` (inclusive) to ``end`` (exclusive), upwards
+    if ``oldest_first``.
     """
 
     owner: str
     groups: tuple[tuple[str, ...], ...]
     ranges: tuple[Range, ...]
+    color: Lab | None
     first: str
     end: str
+    oldest_first: bool
+
+    def bounds(self, after: str | None) -> tuple[str, str]:
+        """Return between which ids (inclusive, exclusive) the page lies that begins after one, or the first page."""
+        if after is None:
+            return self.first, self.end
+        return (f"{after}{_FOREVER}", self.end) if self.oldest_first else (self.first, after)
+
+    @property
+    def walkable(self) -> tuple[tuple[str, ...], ...]:
+        """The groups of which the one with the fewest images is walked: not what nearly all images have, if others."""
+        return tuple(group for group in self.groups if group not in _NEARLY_ALL) or self.groups
 
     def admits(self, image: Image) -> bool:
         """Tell whether the image is one that the query asks for."""
         return (
             image.owner == self.owner
             and self.first <= image.id < self.end
-            and self.holds(terms(image), measures(image))
+            and self._in_ranges(measures(image))
+            and self._near_color(colors(image))
+            and self._under(terms(image))
         )
 
-    def holds(self, found: frozenset[str], measured: Mapping[str, int]) -> bool:
-        """Tell whether terms and measures of an image within the bounds are what the query asks for."""
-        return all(not found.isdisjoint(group) for group in self.groups) and all(
+    def _under(self, found: frozenset[str]) -> bool:
+        return all(not found.isdisjoint(group) for group in self.groups)
+
+    def _in_ranges(self, measured: Mapping[str, int]) -> bool:
+        return all(
             span.measure in measured and span.least <= measured[span.measure] <= span.most for span in self.ranges
         )
 
+    def _near_color(self, found: tuple[Lab, ...]) -> bool:
+        return self.color is None or any(palette.near(self.color, one) for one in found)
 
-def terms(image: Image) -> frozenset[str]:
-    """Return all terms the image is found under; none for a tombstone."""
+
+def terms(image: Image, kinds: frozenset[Kind] = ALL_KINDS) -> frozenset[str]:
+    """Return all terms the image is found under, of the costly kinds those in ``kinds``; none for a tombstone."""
     if image.state is State.DELETED:
         return frozenset()
     found = {EVERY, of_state(image.state)}
     found.update(_tag(tag) for tag in image.tags)
+    if not image.tags:
+        found.add(UNTAGGED)
     if image.album is not None:
         found.add(_album(image.album))
-    found.update(f"word:{word}" for word in _words_of(image))
+    if Kind.WORDS in kinds:
+        found.update(f"word:{word}" for word in _words_of(image))
     if image.facts is not None:
-        source = image.facts.source
+        source, exif = image.facts.source, image.facts.exif
         found.add(f"format:{source.format.value}")
         found.add(f"orientation:{source.orientation.value}")
         found.add(f"sha256:{source.sha256}")
+        taken = _taken(exif.taken_at)
+        if taken is not None:
+            found.add(_taken_in(taken // TAKEN_SPAN))
+        if Kind.CAMERA in kinds:
+            found.update(f"camera:{word}" for word in words(exif.camera or ""))
+            found.update(f"lens:{word}" for word in words(exif.lens or ""))
+        if Kind.COLORS in kinds:
+            found.update(f"color:{palette.cell(color)}" for color in colors(image))
     elif image.promised_sha256 is not None:
         # So that an uploader who comes back finds what it has begun, and what has failed, before it sends them again.
         found.add(f"sha256:{image.promised_sha256}")
@@ -110,8 +175,16 @@ def measures(image: Image) -> dict[str, int]:
     """Return the numbers of ``MEASURES`` for an image whose pixels were looked at, else none."""
     if image.facts is None:
         return {}
-    source = image.facts.source
-    return {"width": source.width, "height": source.height, "bytes": source.bytes}
+    source, taken = image.facts.source, _taken(image.facts.exif.taken_at)
+    measured = {"width": source.width, "height": source.height, "bytes": source.bytes}
+    return measured if taken is None else measured | {"taken": taken}
+
+
+def colors(image: Image) -> tuple[Lab, ...]:
+    """Return the main colours of an image whose pixels were looked at, else none."""
+    if image.facts is None:
+        return ()
+    return tuple(map(palette.lab, image.facts.colors or (image.facts.color,)))
 
 
 def matches(image: Image, query: Query) -> bool:
@@ -119,28 +192,48 @@ def matches(image: Image, query: Query) -> bool:
     return plan(query).admits(image)
 
 
-def plan(query: Query) -> Plan:
-    """Return what to carry out for a query; its cursor and limit are no part of it.
+def plan(query: Query, kinds: frozenset[Kind] = ALL_KINDS) -> Plan:
+    """Return what to carry out for a query on an index of these kinds; its cursor and limit are no part of it.
 
     Raises ``InvalidRequest``, naming the parameter, for a limit out of range, a checksum that is none, words without
-    a word in them, a tag or album with nothing in it, and too much of anything.
+    a word in them, a tag or album with nothing in it, a colour that is none, too much of anything, and with the code
+    ``not-searchable`` for what the index has no terms for.
     """
     if not 1 <= query.limit <= PAGE_MAX:
         msg = f"limit must be 1 to {PAGE_MAX}"
         raise InvalidRequest(msg)
-    wanted_words = _query_words(query.words)
     tags = {_tag(names.clean_tag(tag)) for tag in query.tags}
+    wanted_words = [
+        f"{term}:{word}"
+        for parameter, term, text, kind in (
+            ("camera", "camera", query.camera, Kind.CAMERA),
+            ("lens", "lens", query.lens, Kind.CAMERA),
+            ("q", "word", query.words, Kind.WORDS),
+        )
+        if text is not None
+        for word in sorted(_query_words(parameter, text, kind, kinds))
+    ]
     asked = len(wanted_words) + len(tags)
     if asked > QUERY_TERMS_MAX:
-        msg = f"tag and q ask for {asked} different tags and words; at most {QUERY_TERMS_MAX} can be asked for"
+        msg = (
+            f"tag and q with camera and lens ask for {asked} different tags and words; "
+            f"at most {QUERY_TERMS_MAX} can be asked for"
+        )
         raise InvalidRequest(msg)
+    color = None if query.color is None else _query_color(query.color, kinds)
+    ranges = _ranges(query)
     groups: list[tuple[str, ...]] = []
     if query.sha256 is not None:
         groups.append((f"sha256:{_checksum(query.sha256)}",))
     groups.extend((tag,) for tag in sorted(tags))
     if query.album is not None:
         groups.append((_album(names.clean_tag(query.album)),))
-    groups.extend((f"word:{word}",) for word in sorted(wanted_words))
+    groups.extend((word,) for word in wanted_words)
+    groups.extend(_spans(span) for span in ranges if span.measure == "taken" and _spans(span))
+    if color is not None:
+        groups.append(tuple(sorted(f"color:{cell}" for cell in palette.cells_near(color))))
+    if query.untagged:
+        groups.append((UNTAGGED,))
     if query.formats:
         groups.append(tuple(sorted({f"format:{wanted.value}" for wanted in query.formats})))
     if query.orientation is not None:
@@ -149,17 +242,11 @@ def plan(query: Query) -> Plan:
     return Plan(
         owner=query.owner,
         groups=tuple(groups),
-        ranges=tuple(
-            Range(measure, _bounded(least, 0), _bounded(most, MEASURE_MAX))
-            for measure, least, most in (
-                ("width", query.min_width, query.max_width),
-                ("height", query.min_height, query.max_height),
-                ("bytes", query.min_bytes, query.max_bytes),
-            )
-            if least is not None or most is not None
-        ),
+        ranges=ranges,
+        color=color,
         first=names.FIRST_ID if query.uploaded_after is None else names.first_id_at(query.uploaded_after),
         end=_FOREVER if query.uploaded_before is None else names.first_id_at(query.uploaded_before),
+        oldest_first=query.order is Order.OLDEST,
     )
 
 
@@ -199,16 +286,74 @@ def _words_of(image: Image) -> set[str]:
     return found
 
 
-def _query_words(text: str | None) -> set[str]:
-    if text is None:
-        return set()
+def _query_words(parameter: str, text: str, kind: Kind, kinds: frozenset[Kind]) -> set[str]:
+    _check_kind(parameter, kind, kinds)
     if len(text) > QUERY_LETTERS_MAX:
-        msg = f"q has {len(text)} characters; at most {QUERY_LETTERS_MAX} can be asked for"
+        msg = f"{parameter} has {len(text)} characters; at most {QUERY_LETTERS_MAX} can be asked for"
         raise InvalidRequest(msg)
     found = set(words(text))
     if not found:
-        raise InvalidRequest("q has no word in it; give letters or digits of a filename or title, or leave it out")
+        msg = f"{parameter} has no word in it; give letters or digits of what to look for, or leave it out"
+        raise InvalidRequest(msg)
     return found
+
+
+def _query_color(text: str, kinds: frozenset[Kind]) -> Lab:
+    _check_kind("color", Kind.COLORS, kinds)
+    color = f"#{text.lower()}"
+    if not palette.is_color(color):
+        raise InvalidRequest("color must be rrggbb, six hexadecimal digits such as ff8800")
+    return palette.lab(color)
+
+
+def _check_kind(parameter: str, kind: Kind, kinds: frozenset[Kind]) -> None:
+    if kind not in kinds:
+        msg = f"{parameter} cannot be searched for here: the operator keeps no index of {kind.value}; leave it out"
+        raise InvalidRequest(msg, code="not-searchable")
+
+
+def _ranges(query: Query) -> tuple[Range, ...]:
+    bounds = (
+        ("width", query.min_width, query.max_width),
+        ("height", query.min_height, query.max_height),
+        ("bytes", query.min_bytes, query.max_bytes),
+        ("taken", _seconds(query.taken_after), _before(_seconds(query.taken_before))),
+    )
+    return tuple(
+        Range(measure, _bounded(least, -MEASURE_MAX), _bounded(most, MEASURE_MAX))
+        for measure, least, most in bounds
+        if least is not None or most is not None
+    )
+
+
+def _before(seconds: int | None) -> int | None:
+    return None if seconds is None else seconds - 1
+
+
+def _seconds(moment: datetime | None) -> int | None:
+    """Return the first whole second that is not before the moment."""
+    return None if moment is None else -((_EPOCH - moment) // timedelta(seconds=1))
+
+
+def _taken(text: str | None) -> int | None:
+    """Return when a picture was taken, in seconds since 1970, if the camera says so intelligibly."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // timedelta(seconds=1)
+
+
+def _taken_in(span: int) -> str:
+    return f"taken:{span}"
+
+
+def _spans(taken: Range) -> tuple[str, ...]:
+    """Return the terms of all spans that the range touches, none if there are too many of them."""
+    first, last = taken.least // TAKEN_SPAN, taken.most // TAKEN_SPAN
+    return tuple(map(_taken_in, range(first, last + 1))) if last - first < TAKEN_SPANS_MAX else ()
 
 
 def _checksum(text: str) -> str:
@@ -238,6 +383,9 @@ def _states(wanted: tuple[State, ...]) -> tuple[str, ...]:
     return tuple(sorted(of_state(state) for state in living)) or (of_state(State.DELETED),)
 
 
+_NEARLY_ALL = frozenset({(EVERY,), (of_state(State.READY),)})
+
+
 def _bounded(number: int | None, otherwise: int) -> int:
     """Return ``number`` within what every database can hold; no measure comes near either end."""
-    return otherwise if number is None else max(-1, min(number, MEASURE_MAX))
+    return otherwise if number is None else max(-MEASURE_MAX, min(number, MEASURE_MAX))

@@ -47,7 +47,7 @@ def _print_image(image: "Image") -> None:
             ("frames", str(source.frames) if source and source.frames > 1 else None),
             ("pages", f"{source.pages}, of which one is shown" if source and source.pages > 1 else None),
             ("sha256", source.sha256 if source else None),
-            ("color", image.color),
+            ("colors", ", ".join(image.colors)),
             *((name.replace("_", " "), None if value is None else str(value)) for name, value in exif.items()),
             ("version", str(image.version)),
         )

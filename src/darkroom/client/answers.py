@@ -141,6 +141,7 @@ class Image:
     variants: tuple[Variant, ...]
     placeholder: str | None
     color: str | None
+    colors: tuple[str, ...]
     exif: Mapping[str, Any]
     error: Failure | None
     raw: Mapping[str, Any] = field(repr=False, compare=False)
@@ -170,6 +171,7 @@ class Image:
             variants=tuple(Variant(**_fields_of(Variant, variant)) for variant in data.get("variants") or ()),
             placeholder=data.get("placeholder"),
             color=data.get("color"),
+            colors=tuple(data.get("colors") or ()),
             exif=data.get("exif") or {},
             error=_known(Failure, data.get("error")),
             raw=data,

@@ -117,7 +117,7 @@ def service(settings: Settings, transform: Transform | None = None) -> Service:
     queue = SqliteQueue(layout.queue, utc_now)
     near, far_edge = PurgeLog(layout.purges), _far_edge(settings)
     return Service(
-        catalog=SqliteCatalog(layout.catalog),
+        catalog=SqliteCatalog(layout.catalog, kinds=settings.kinds),
         uploads=NotifyingBucket(ObjectBucket.folder(layout.uploads, reserve=settings.reserve_bytes), queue),
         assets=ObjectBucket.folder(layout.assets, reserve=settings.reserve_bytes),
         tickets=_tickets(settings),

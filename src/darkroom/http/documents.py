@@ -90,6 +90,7 @@ class ImageDocument(_Shape):
     variants: list[VariantDocument]
     placeholder: str | None
     color: str | None
+    colors: list[str]
     exif: ExifDocument | None
     error: FailureDocument | None
 
@@ -280,6 +281,7 @@ def image_document(image: Image, delivery_url: str) -> dict[str, Any]:
         "variants": [_variant_document(variant, delivery_url) for variant in image.variants],
         "placeholder": None if facts is None else facts.placeholder,
         "color": None if facts is None else facts.color,
+        "colors": [] if facts is None else list(facts.colors or (facts.color,)),
         "exif": None if facts is None else asdict(facts.exif),
         "error": None
         if image.error is None or image.state is not State.FAILED

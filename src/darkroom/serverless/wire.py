@@ -132,7 +132,7 @@ def _service(
     purges = PurgeQueue(purge_queue_of(settings, reach)) if settings.purge_queue_url else NoPurges()
     uploads = settings.given("uploads_bucket")
     return Service(
-        catalog=DynamoCatalog(reach.dynamodb, settings.given("table")),
+        catalog=DynamoCatalog(reach.dynamodb, settings.given("table"), kinds=settings.kinds),
         uploads=_bucket(uploads, reach),
         assets=_assets(settings, reach),
         tickets=PresignedTickets(reach.s3, uploads, utc_now),

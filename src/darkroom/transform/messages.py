@@ -16,6 +16,7 @@ import unicodedata
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from darkroom.catalog.colors import COLORS_MAX, is_color
 from darkroom.catalog.perceptual_hash import is_perceptual_hash
 from darkroom.errors import InvalidRequest, RenderFailed, TooLarge, TooManyPixels, UnreadableImage, UnsupportedFormat
 from darkroom.model import Exif, Facts, Format, Source
@@ -144,6 +145,7 @@ def rendered_to_header(rendered: Rendered) -> dict[str, Any]:
             },
             "placeholder": rendered.facts.placeholder,
             "color": rendered.facts.color,
+            "colors": list(rendered.facts.colors),
             "perceptual_hash": rendered.facts.perceptual_hash,
             "exif": {
                 "taken_at": exif.taken_at,
@@ -267,7 +269,8 @@ def facts_of(header: dict[str, Any], order: Order, *, length: int, sha256: str) 
             pages=_whole(source, "pages", 1, MOST_PAGES),
         ),
         placeholder=_placeholder(facts),
-        color=_color(facts),
+        color=_color(facts.get("color")),
+        colors=_colors(facts),
         perceptual_hash=_perceptual_hash(facts),
         exif=Exif(
             taken_at=_optional(_text, exif, "taken_at"),
@@ -358,8 +361,14 @@ def _perceptual_hash(facts: dict[str, Any]) -> str | None:
     return found
 
 
-def _color(facts: dict[str, Any]) -> str:
-    text = _text(facts, "color")
-    if len(text) != 7 or text[0] != "#" or not set(text[1:]) <= set("0123456789abcdef"):
+def _color(value: object) -> str:
+    if not isinstance(value, str) or not is_color(value):
         raise Malformed("color is not #rrggbb")
-    return text
+    return value
+
+
+def _colors(facts: dict[str, Any]) -> tuple[str, ...]:
+    found = facts.get("colors")
+    if not isinstance(found, list) or not 1 <= len(found) <= COLORS_MAX:
+        raise _malformed("colors", f"is no list of 1 to {COLORS_MAX}")
+    return tuple(map(_color, found))

@@ -22,7 +22,7 @@ import pyvips
 from darkroom.errors import RenderFailed, TooLarge, TooManyPixels, UnreadableImage
 from darkroom.model import Facts, Format, Source
 from darkroom.transform import Order, Rendered, Slot, svg
-from darkroom.transform.color import main_color
+from darkroom.transform.color import main_colors
 from darkroom.transform.exif import read_exif
 from darkroom.transform.perceptual_hash import SIDE, perceptual_hash
 from darkroom.transform.placeholder import thumbhash
@@ -65,7 +65,7 @@ _PAGED = frozenset({Format.TIFF, Format.AVIF})
 """Where several pictures in a file are no animation."""
 
 _SKETCH = Recipe(name="sketch", width=32, height=32, quality={})
-"""What placeholder and main colour are taken from: a thumbhash keeps 7 by 7 waves, for which this is plenty."""
+"""What placeholder and main colours are taken from: a thumbhash keeps 7 by 7 waves, for which this is plenty."""
 
 _COST = {Format.JPEG: 1, Format.PNG: 6, Format.AVIF: 6, Format.WEBP: 10, Format.GIF: 10}
 """About how long a pixel takes to encode, next to JPEG; the longest work is begun first."""
@@ -118,7 +118,7 @@ def _render(content: bytes, order: Order) -> Rendered:
         writer = _Writer(pool, pictures)
         for recipe, wanted in sorted(zip(order.recipes, layouts, strict=True), key=_largest_first):
             writer.begin(recipe, wanted)
-        placeholder, color = pictures.look(sketch.scaled)
+        placeholder, colors = pictures.look(sketch.scaled)
         hashed = pictures.perceptual_hash()
         slots = [writer.end(recipe, wanted) for recipe, wanted in zip(order.recipes, layouts, strict=True)]
     source = Source(
@@ -132,7 +132,12 @@ def _render(content: bytes, order: Order) -> Rendered:
         pages=min(opened.pages, MOST_PAGES),
     )
     facts = Facts(
-        source=source, placeholder=placeholder, color=color, perceptual_hash=hashed, exif=read_exif(opened.exif)
+        source=source,
+        placeholder=placeholder,
+        color=colors[0],
+        colors=colors,
+        perceptual_hash=hashed,
+        exif=read_exif(opened.exif),
     )
     return Rendered(facts=facts, slots=tuple(slot for each in slots for slot in each))
 
@@ -436,12 +441,12 @@ class _Pictures:
 
         return each_frame(strip, wanted.scaled.height, shown)
 
-    def look(self, size: Size) -> tuple[str, str]:
-        """Return placeholder and main colour, from the first frame scaled to ``size``."""
+    def look(self, size: Size) -> tuple[str, tuple[str, ...]]:
+        """Return placeholder and main colours, from the first frame scaled to ``size``."""
         source = nearest(list(self._made), size)
         sketch = resized(first_frame(self._made[source], source), size)
         rgba = bytes((sketch if sketch.hasalpha() else sketch.bandjoin(255)).write_to_memory())
-        return base64.b64encode(thumbhash(*size, rgba)).decode(), main_color(rgba)
+        return base64.b64encode(thumbhash(*size, rgba)).decode(), main_colors(rgba)
 
     def perceptual_hash(self) -> str | None:
         """Return what copies have too, from the first frame squeezed into a square; what is transparent is white."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -16,10 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darkroom.catalog import Claim, terms
+from darkroom.catalog import Claim
 from darkroom.catalog.sqlite import SqliteCatalog
 from darkroom.errors import StorageFull, Unavailable
 from darkroom.model import Format, Orientation, Query, State
+from index_of import assert_index_of, rows
 from libraries import FIRST, everything, image, images, libraries, tombstone
 
 if TYPE_CHECKING:
@@ -38,28 +38,6 @@ def catalog(path: Path) -> Iterator[SqliteCatalog]:
     it = SqliteCatalog(path)
     yield it
     it.close()
-
-
-def rows(path: Path, sql: str) -> list[tuple[object, ...]]:
-    connection = sqlite3.connect(path)
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
-
-
-def assert_index_of(path: Path, library: list[Image]) -> None:
-    """The index holds the terms of these images, the counts are right, and nothing else is left."""
-    wanted = {(one.owner, term, one.id) for one in library for term in terms.terms(one)}
-    entries = rows(path, "SELECT owner, terms.term, image FROM entries LEFT JOIN terms ON number = entries.term")
-    assert len(entries) == len(wanted)
-    assert set(entries) == wanted
-    counts = rows(path, "SELECT owner, term, images FROM terms")
-    assert sorted(counts) == sorted(
-        (owner, term, sum((owner, term) == each[:2] for each in wanted))
-        for owner, term in {each[:2] for each in wanted}
-    )
-    assert rows(path, "SELECT count(*) FROM documents") == [(len(library),)]
 
 
 @settings(deadline=None, max_examples=30)

@@ -61,8 +61,32 @@ def test_an_image_is_found_under_all_that_is_known_of_it() -> None:
         "word:img",
         "format:jpeg",
         "orientation:landscape",
+        "camera:canon",
+        "camera:r5",
+        "lens:24",
+        "lens:70mm",
+        "color:2,0,0",
     }
-    assert not any("original" in term or "canon" in term for term in found)
+    assert terms.UNTAGGED not in found
+    assert not any("original" in term or "word:canon" in term for term in found)
+
+
+def test_costly_kinds_of_terms_can_be_left_out_and_then_not_be_asked_for() -> None:
+    kinds = {
+        terms.Kind.WORDS: ("word:", {"words": "sea"}),
+        terms.Kind.CAMERA: ("camera:", {"camera": "canon"}),
+        terms.Kind.COLORS: ("color:", {"color": "7f6a55"}),
+    }
+    assert kinds.keys() == terms.ALL_KINDS
+    for kind, (beginning, criteria) in kinds.items():
+        left = terms.ALL_KINDS - {kind}
+        assert any(term.startswith(beginning) for term in terms.terms(full_image()))
+        assert not any(term.startswith(beginning) for term in terms.terms(full_image(), left))
+        query = Query(owner="local", **criteria)  # type: ignore[arg-type]  # one of several kinds
+        terms.plan(query, frozenset({kind}))
+        with pytest.raises(InvalidRequest, match="cannot be searched for here") as refused:
+            terms.plan(query, left)
+        assert refused.value.code == "not-searchable"
 
 
 def test_a_tombstone_is_found_under_nothing() -> None:
@@ -71,6 +95,7 @@ def test_a_tombstone_is_found_under_nothing() -> None:
 
 def test_an_image_nobody_has_looked_at_yet_has_no_pixels_to_be_found_by() -> None:
     awaiting = image(1, state=State.AWAITING, tags=("cat",))
+    assert terms.terms(image(1, state=State.AWAITING)) >= {terms.UNTAGGED}
     assert terms.terms(awaiting) == {terms.EVERY, "state:awaiting", "tag:cat", "word:img", "word:1", "word:jpg"}
     assert terms.measures(awaiting) == {}
 

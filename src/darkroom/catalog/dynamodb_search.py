@@ -1,0 +1,149 @@
+"""Pages of a search in the DynamoDB catalog: entries are read, then images, as few as it takes."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from darkroom import names
+from darkroom.catalog import GET_MANY_MAX, cursors
+from darkroom.catalog import dynamodb_entries as entries
+from darkroom.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from darkroom.catalog.terms import Plan
+    from darkroom.dynamodb import Table
+    from darkroom.model import Image, Page
+
+PROBED = 100
+"""Groups of a query with fewer entries than this are counted; of larger ones, the one is walked whose first entries
+reach the furthest."""
+LEFT_BEHIND_SECONDS = 3600.0
+"""An entry without an image that knows it is left behind if it is older than this; no write takes so long."""
+
+
+class Found(NamedTuple):
+    """An image as it is stored, and the entries that it says it has."""
+
+    image: Image
+    entries: entries.Entries
+
+
+class Finder:
+    """Finds pages. ``look`` returns those of some images that there are."""
+
+    def __init__(
+        self,
+        table: Table,
+        look: Callable[[Iterable[str]], Mapping[str, Found]],
+        clock: Callable[[], float],
+        *,
+        work_per_page: int,
+    ) -> None:
+        self._table = table
+        self._look = look
+        self._clock = clock
+        self._work_per_page = work_per_page
+        self._reader = entries.Reader(table)
+
+    def page(self, plan: Plan, groups: list[list[str]], bounds: tuple[str, str], limit: int) -> Page:
+        """Return the page of a plan that lies within bounds; ``groups`` are the partitions of those it may walk."""
+        walked = self._choose(groups, limit + 1, oldest_first=plan.oldest_first)
+        whole = bounds == (names.FIRST_ID, entries.AFTER_ALL)
+        found: list[Image] = []
+        looked, looked_to = 0, None
+        amount = limit + 1
+        while len(found) <= limit:
+            amount = min(amount, self._work_per_page - looked)
+            if whole and walked.parts and not looked:
+                parts = list(walked.parts)
+            else:
+                (parts,) = self._reader.parts([groups[walked.number]], bounds, amount, oldest_first=plan.oldest_first)
+            part = entries.merged(parts, amount, oldest_first=plan.oldest_first)
+            self._admit(plan, part, walked, found, limit + 1)
+            looked += len(part.ids)
+            if looked == self._work_per_page:
+                looked_to = part.last
+                break
+            if not part.more:
+                break
+            bounds = plan.bounds(part.last)
+            amount = min(2 * amount, GET_MANY_MAX)
+        return cursors.page(plan, tuple(found), limit, looked_to)
+
+    def _choose(self, groups: list[list[str]], wanted: int, *, oldest_first: bool) -> _Walked:
+        """Return which group to walk, and what was learned of the others by looking at the first of each."""
+        if len(groups) == 1:
+            return _Walked(0, (), ())
+        everything = "", entries.AFTER_ALL
+        probed = self._reader.parts(groups, everything, max(PROBED, wanted), oldest_first=oldest_first)
+        counted = {
+            number: sum(len(part.ids) for part in parts)
+            for number, parts in enumerate(probed)
+            if not any(part.more for part in parts)
+        }
+        learned = [_Learned.of(parts, oldest_first=oldest_first) for parts in probed]
+        if counted:
+            number = min(counted, key=lambda number: counted[number])
+        else:
+            furthest = max if oldest_first else min
+            number = furthest(range(len(groups)), key=lambda number: learned[number].known_to)
+        return _Walked(number, tuple(probed[number]), tuple(learned[:number] + learned[number + 1 :]))
+
+    def _admit(self, plan: Plan, part: entries.Part, walked: _Walked, found: list[Image], wanted: int) -> None:
+        """Add to what was found, in order, until it is as many as wanted; look at no image without need."""
+        hopeful = [image_id for image_id in part.ids if all(one.admits(image_id) for one in walked.learned)]
+        amount = wanted - len(found)
+        while hopeful and len(found) < wanted:
+            looked_at, hopeful = hopeful[:amount], hopeful[amount:]
+            amount = GET_MANY_MAX if amount >= PROBED else PROBED
+            kept = self._look(looked_at)
+            for image_id in looked_at:
+                if image_id in kept and plan.admits(kept[image_id].image) and len(found) < wanted:
+                    found.append(kept[image_id].image)
+            seen = frozenset(looked_at)
+            self._remove_left_behind(plan.owner, [key for key in part.keys if entries.image_of(key) in seen], kept)
+
+    def _remove_left_behind(self, owner: str, keys: list[tuple[str, str]], kept: Mapping[str, Found]) -> None:
+        """Remove those entries that no image knows and no write is about to commit: what died has left them."""
+        now = self._clock()
+        left = []
+        for key in keys:
+            image_id, _, writer = key[1].partition("#")
+            if entries.age(writer, now) > LEFT_BEHIND_SECONDS and not (
+                image_id in kept and kept[image_id].entries.has(owner, key, image_id)
+            ):
+                left.append(key)
+        with suppress(Unavailable):
+            self._table.write_many(deletes=left)
+
+
+@dataclass(frozen=True, slots=True)
+class _Learned:
+    """What is known of a group: which ids, from its first one to ``known_to``, are under it."""
+
+    ids: frozenset[str]
+    known_to: str
+    oldest_first: bool
+
+    @classmethod
+    def of(cls, parts: list[entries.Part], *, oldest_first: bool) -> _Learned:
+        part = entries.merged(parts, sum(len(part.ids) for part in parts), oldest_first=oldest_first)
+        beyond_all = entries.AFTER_ALL if oldest_first else ""
+        return cls(frozenset(part.ids), part.last if part.more else beyond_all, oldest_first)
+
+    def admits(self, image_id: str) -> bool:
+        unknown = image_id > self.known_to if self.oldest_first else image_id < self.known_to
+        return unknown or image_id in self.ids
+
+
+@dataclass(frozen=True, slots=True)
+class _Walked:
+    """Which group is walked, its first entries if they were looked at, and what is known of the other groups."""
+
+    number: int
+    parts: tuple[entries.Part, ...]
+    learned: tuple[_Learned, ...]
