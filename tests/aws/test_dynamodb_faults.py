@@ -15,6 +15,7 @@ from darkroom import dynamodb
 from darkroom.access import Rate, Scope
 from darkroom.access.dynamodb import DynamoAccess, DynamoRates
 from darkroom.catalog.dynamodb import DynamoCatalog
+from darkroom.catalog.quotas import Quota
 from darkroom.dynamodb import Table
 from darkroom.errors import AlreadyExists, Unavailable
 from darkroom.model import Query, State
@@ -130,6 +131,14 @@ def test_a_replace_whose_answer_is_lost_has_not_been_overtaken_by_itself(client,
     catalog.create(image(1))
     Wire(client, "PutItem", 1, losing)
     assert catalog.replace(image(1, title="new"), version=1) == catalog.get(image(1).id)
+
+
+@pytest.mark.parametrize("quota", [None, Quota(images=1)], ids=["no quota", "quota"])
+def test_an_announcement_whose_answer_is_lost_is_counted_once(client, catalog, quota):
+    wire = Wire(client, "UpdateItem", 1, losing)
+    catalog.create(image(1), within=quota)
+    assert wire.seen == 2
+    assert catalog.usage("local", tickets_since=FIRST).images == 1
 
 
 class Stingy:

@@ -212,13 +212,19 @@ class Counters:
             names={"#n": _NOTE + added.writer, **removed.names},
             values={":n": added.text(), ":images": added.images, ":bytes": added.bytes, ":one": 1},
         )
-        condition = None
+        condition = "attribute_not_exists(#n)"
         if changes == 0:
-            condition = "attribute_not_exists(changes)"
+            condition += " AND attribute_not_exists(changes)"
         elif changes is not None:
-            condition = "changes = :changes"
+            condition += " AND changes = :changes"
             change = Condition(text=change.text, names=change.names, values={**change.values, ":changes": changes})
-        return _row(self._table.update(_pk(owner), _SK, change, condition=condition))
+        try:
+            return _row(self._table.update(_pk(owner), _SK, change, condition=condition))
+        except ConditionFailed as failed:
+            # An answer that was lost makes the client ask again, and find what it has announced itself.
+            if failed.item is None or _NOTE + added.writer not in failed.item:
+                raise
+            return _row(failed.item)
 
     def _take_done(self, owner: str) -> list[str]:
         with self._lock:
