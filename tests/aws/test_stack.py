@@ -100,12 +100,6 @@ def arrived(deployed):
     return sum(map(int, found.values()))
 
 
-def resource(deployed, logical_id):
-    client = deployed.stack._clients("cloudformation")
-    found = client.describe_stack_resource(StackName=deployed.stack.name, LogicalResourceId=logical_id)
-    return found["StackResourceDetail"]["PhysicalResourceId"]
-
-
 @pytest.mark.parametrize("missing", [None, "topic policy", "queue policy"])
 def test_an_arrival_reaches_the_queue_by_two_permissions_and_by_no_less(emulator, packages, missing):
     with deploying(emulator, packages) as stack:
@@ -115,7 +109,7 @@ def test_an_arrival_reaches_the_queue_by_two_permissions_and_by_no_less(emulator
             functions.delete_event_source_mapping(UUID=each["UUID"])
         before = arrived(stack)
         if missing == "topic policy":
-            topic = resource(stack, "ObjectCreatedTopic")
+            topic = stack.resource("ObjectCreatedTopic")
             nothing = {
                 "Version": "2012-10-17",
                 "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "sns:Publish", "Resource": topic}],

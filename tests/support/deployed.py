@@ -1,7 +1,9 @@
 """The whole AWS stack in the emulator: the real template and the packages for this machine, deployed once a process."""
 
+import fcntl
 import functools
 import json
+import os
 import secrets
 import sys
 from collections.abc import Iterator
@@ -79,6 +81,32 @@ class Deployed:
         assert "FunctionError" not in answer, told
         return told
 
+    def resource(self, logical_id: str) -> str:
+        """Return the name that a resource of the template has got."""
+        found = self.stack._clients("cloudformation").describe_stack_resource(
+            StackName=self.stack.name, LogicalResourceId=logical_id
+        )
+        return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
+    @contextmanager
+    def configured(
+        self, function: str, *, timeout: int | None = None, memory: int | None = None, **variables: str
+    ) -> Iterator[None]:
+        """Have a function, by its logical id, run with other settings until the end of the ``with``."""
+        client, name = self.stack._clients("lambda"), self.resource(function)
+        found = client.get_function_configuration(FunctionName=name)
+        before = {"Timeout": found["Timeout"], "MemorySize": found["MemorySize"], "Environment": found["Environment"]}
+        after = {
+            "Timeout": timeout or found["Timeout"],
+            "MemorySize": memory or found["MemorySize"],
+            "Environment": {"Variables": found["Environment"]["Variables"] | variables},
+        }
+        client.update_function_configuration(FunctionName=name, **after)
+        try:
+            yield
+        finally:
+            client.update_function_configuration(FunctionName=name, **before)
+
     def make_defaults(self) -> None:
         """Have the default images made, as `darkroom aws deploy` does."""
         self.invoke("TransformFunctionName", {"darkroom": "shelve-defaults"})
@@ -123,7 +151,17 @@ def deploying(emulator: Emulator, folder: Path, **parameters: str) -> Iterator[D
 
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with everything packaged for the machine and the Python of the emulator."""
-    folder = tmp_path_factory.mktemp("packages")
-    package.package(folder, HERE)
+    """A folder with everything packaged for the machine and the Python of the emulator, once for a whole run of tests.
+
+    Of processes that run tests at the same time the first one makes it, and the others wait.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = shared / "packages"
+    with (shared / "packages.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            made = tmp_path_factory.mktemp("packages")
+            package.package(made, HERE)
+            made.rename(folder)
     return folder
