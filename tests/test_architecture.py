@@ -46,6 +46,7 @@ CORE = {
             "upkeep",
             "settings",
             "ondemand",
+            "inparts",
             "sweep",
             "audit",
             "verify",

@@ -225,6 +225,7 @@ class Arrival:
                 error=None,
                 original=Original.KEPT if kept else Original.DELETED,
                 original_etag=original.etag,
+                parts=None,
                 from_rendition=False,
             )
             try:
@@ -298,7 +299,7 @@ class Arrival:
                 return
             try:
                 self.service.catalog.replace(
-                    dataclasses.replace(current, state=State.FAILED, error=failure, from_rendition=False),
+                    dataclasses.replace(current, state=State.FAILED, error=failure, parts=None, from_rendition=False),
                     version=current.version,
                 )
                 break

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import botocore.config
@@ -14,7 +15,9 @@ import botocore.session
 from darkroom.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+
+    from darkroom.errors import DarkroomError
 
 ASKED_AGAIN = timedelta(minutes=5)
 """How long credentials are used before they are asked for again: those of a person's session are renewed in time."""
@@ -24,6 +27,8 @@ _CONFIG: dict[str, Any] = {
     "read_timeout": 10,
     "retries": {"mode": "standard", "total_max_attempts": 4},
 }
+
+NOTHING_KNOWN: Mapping[str, DarkroomError] = MappingProxyType({})
 
 
 def client(service: str, *, endpoint: str | None = None, **config: Any) -> Any:  # noqa: ANN401 # botocore has no types
@@ -66,11 +71,16 @@ def credentials() -> Callable[[], Credentials]:
 
 
 @contextmanager
-def answered(what: str) -> Iterator[None]:
-    """Raise ``Unavailable`` where ``what``, a service, does not answer, or does not do as it is told."""
+def answered(what: str, known: Mapping[str, DarkroomError] = NOTHING_KNOWN) -> Iterator[None]:
+    """Raise ``Unavailable`` where ``what``, a service, does not answer, or does not do as it is told.
+
+    For the errors of the service that are ``known``, by the names it gives them, what stands there is raised.
+    """
     try:
         yield
     except botocore.exceptions.ClientError as error:
+        if code_of(error) in known:
+            raise known[code_of(error)] from error
         msg = f"{what} refuses ({code_of(error)}: {error.response['Error'].get('Message', '')}); try again"
         raise Unavailable(msg) from error
     except botocore.exceptions.BotoCoreError as error:

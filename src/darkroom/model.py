@@ -172,6 +172,19 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """How an upload comes that comes in parts. ``token`` is the permission to ask after it and to complete it."""
+
+    upload: str
+    """What the store that holds the parts calls it."""
+    token: str
+    bytes: int
+    """How long each part is; the last one is what is left."""
+    until: datetime
+    """From then on no part is taken and nothing is completed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
     """One image of one owner, the unit of the catalog.
 
@@ -197,6 +210,8 @@ class Image:
     promised_bytes: int = 0
     """How long the original was said to be when the upload was opened."""
     promised_sha256: str | None = None
+    parts: Parts | None = None
+    """Of an upload in parts, until it has been processed. A tombstone keeps it."""
     from_rendition: bool = False
     """What lies under the original's key is a kept variant, put there to be worked on because the original is gone."""
     facts: Facts | None = None

@@ -24,6 +24,8 @@ _LAST_MILLISECOND = 2**48 - 1
 
 ORIGINALS, ARCHIVE = "originals/", "archive/"
 """What the keys in the upload bucket begin with."""
+PARTS = "parts/"
+"""What begins the keys of uploads that come in parts, as long as they are not put together, where they wait there."""
 ASSETS, DEFAULTS = "i/", "default/"
 """What the keys in the assets bucket begin with."""
 RESULTS = "t/"
@@ -99,6 +101,23 @@ def parse_archive_key(key: str) -> str | None:
     return _id_after(ARCHIVE, key)
 
 
+def parts_prefix(image_id: str) -> str:
+    """Return the prefix under which the parts of an upload wait; ends with a slash."""
+    return f"{PARTS}{image_id}/"
+
+
+def part_key(image_id: str, number: int) -> str:
+    """Return where a part of an upload waits, in the order of their numbers."""
+    return f"{parts_prefix(image_id)}{number:05}"
+
+
+def parse_part_key(key: str) -> tuple[str, int] | None:
+    """Return image id and number of the part that lies under a key, or ``None`` for a key that is not ours."""
+    image_id, _, number = key.removeprefix(PARTS).partition("/")
+    whole = is_id(image_id) and number.isascii() and number.isdigit() and key == part_key(image_id, int(number[:9]))
+    return (image_id, int(number)) if whole else None
+
+
 def _id_after(prefix: str, key: str) -> str | None:
     image_id = key.removeprefix(prefix)
     return image_id if key.startswith(prefix) and is_id(image_id) else None
@@ -113,6 +132,19 @@ def parse_upload_path(path: str) -> str | None:
     """Return the image id of a path of the upload door, or ``None`` for a path that is not one."""
     image_id = path.removeprefix(UPLOAD_PREFIX)
     return image_id if path.startswith(UPLOAD_PREFIX) and is_id(image_id) else None
+
+
+def part_path(image_id: str, number: int) -> str:
+    """Return where the door takes in one part, counted from 1, of the original of an image."""
+    return f"{upload_path(image_id)}/{number}"
+
+
+def parse_part_path(path: str) -> tuple[str, int] | None:
+    """Return image id and number of a path of the upload door, or ``None`` for one that is not that of a part."""
+    whole, _, number = path.rpartition("/")
+    image_id = parse_upload_path(whole)
+    known = image_id is not None and number.isascii() and number.isdigit() and len(number) <= 5
+    return (image_id, int(number)) if known and image_id is not None and not number.startswith("0") else None
 
 
 def asset_prefix(image_id: str) -> str:

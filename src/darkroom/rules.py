@@ -30,6 +30,8 @@ def rules_of(settings: Shared) -> Rules:
         max_post_bytes=settings.max_post_bytes,
         max_tags=settings.max_tags,
         ticket_life=timedelta(seconds=settings.ticket_seconds),
+        part_bytes=settings.part_bytes,
+        parts_life=timedelta(seconds=settings.parts_seconds),
         quota=Quota(
             images=settings.owner_images or None,
             bytes=settings.owner_bytes or None,

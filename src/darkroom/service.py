@@ -27,6 +27,7 @@ from darkroom.errors import (
     VersionMoved,
 )
 from darkroom.events import EdgePurge, ImageDeleted, ObjectCreated, ResultWanted
+from darkroom.inparts import InParts
 from darkroom.model import Failure, Format, Image, Original, OriginalPolicy, State
 from darkroom.ondemand import OnDemand
 from darkroom.results import NoResults
@@ -47,11 +48,11 @@ if TYPE_CHECKING:
     from darkroom.edge import FarEdge, Purges
     from darkroom.events import Event, Queue
     from darkroom.figures import Figures
-    from darkroom.model import Page, Query
+    from darkroom.model import Page, Parts, Query
     from darkroom.results import Results
     from darkroom.transform import Inspect, Transform
     from darkroom.transform.recipes import Recipe
-    from darkroom.uploads import Ticket, Tickets
+    from darkroom.uploads import PartedTicket, PartedTickets, Ticket, Tickets
 
 log = logging.getLogger("darkroom.images")
 
@@ -79,6 +80,9 @@ class Rules:
     max_post_bytes: int = 4 * 1024 * 1024
     max_tags: int = 50
     ticket_life: timedelta = timedelta(minutes=15)
+    part_bytes: int = 8 * 1024 * 1024
+    """Longer files come in parts of so many bytes."""
+    parts_life: timedelta = timedelta(hours=24)
     quota: Quota = Quota()
 
 
@@ -128,6 +132,7 @@ class Service:
     uploads: Bucket
     assets: Bucket
     tickets: Tickets
+    parted: PartedTickets
     queue: Queue
     transform: Transform
     inspect: Inspect
@@ -176,13 +181,18 @@ class Service:
             title=names.clean_title(title) if title else None,
         )
 
-    def open_upload(self, owner: str, upload: Upload, *, idempotency_key: str | None = None) -> tuple[Image, Ticket]:
-        """Begin an upload by ticket: return the awaiting image and permission to put exactly its bytes.
+    def open_upload(
+        self, owner: str, upload: Upload, *, idempotency_key: str | None = None
+    ) -> tuple[Image, Ticket | PartedTicket]:
+        """Begin an upload by ticket: return the awaiting image and permission to put exactly its bytes, in parts if
+        they are many.
 
         The same key and request give the same answer. Raises ``Conflict`` for a key used for another request,
         ``OverQuota``.
         """
-        image, _ = self._begin(owner, upload, State.AWAITING, upload.fingerprint, idempotency_key)
+        if upload.bytes > self.rules.part_bytes:
+            return InParts(self).open(owner, upload, idempotency_key)
+        image, _ = self.begin(owner, upload, State.AWAITING, upload.fingerprint, idempotency_key)
         promise = Promise(
             key=names.original_key(image.id),
             bytes=upload.bytes,
@@ -200,7 +210,7 @@ class Service:
         """
         self._refuse_at_once(upload, body)
         fingerprint = f"{upload.fingerprint} {_digest_of(body)}" if idempotency_key else ""
-        image, is_new = self._begin(owner, upload, State.PROCESSING, fingerprint, idempotency_key)
+        image, is_new = self.begin(owner, upload, State.PROCESSING, fingerprint, idempotency_key)
         if image.state is not State.PROCESSING:
             return image
         self.reached(Step.IMAGE_CREATED)
@@ -253,10 +263,16 @@ class Service:
             )
             raise TooManyPixels(msg)
 
-    def _begin(
-        self, owner: str, upload: Upload, state: State, fingerprint: str, idempotency_key: str | None
+    def begin(
+        self,
+        owner: str,
+        upload: Upload,
+        state: State,
+        fingerprint: str,
+        idempotency_key: str | None,
+        parts: Callable[[str], Parts | None] = lambda _: None,
     ) -> tuple[Image, bool]:
-        """Return the image of an upload, and whether it was made just now."""
+        """Return the image of an upload, and whether it was made just now; ``parts`` says, of its id, how it comes."""
         now = self.clock()
         image_id = names.new_id(now, self.randomness(names.RANDOM_BYTES))
         image = Image(
@@ -270,6 +286,7 @@ class Service:
             tags=upload.tags,
             promised_bytes=upload.bytes,
             promised_sha256=upload.sha256,
+            parts=parts(image_id),
             objects=ledger.promise((), ledger.slots(self.recipes)),
         )
         claim = None
@@ -491,6 +508,7 @@ class Service:
             filename="",
             uploaded_at=image.uploaded_at,
             original=Original.DELETED,
+            parts=image.parts,
             # Kept as long as the tombstone: whoever was rendering may put what is in here after all was erased,
             # and has to be able to erase it again.
             objects=image.objects,
@@ -501,6 +519,7 @@ class Service:
         """Remove every byte of an image that is gone, by its ledger. It may be done again, and end what was cut off."""
         for key in _original_keys(image):
             self.uploads.delete(key)
+        InParts(self).drop(image)
         self.reached(Step.ORIGINAL_ERASED)
         for key in ledger.keys(image):
             self.assets.delete(key)
@@ -516,6 +535,11 @@ class Service:
         self.purges.purge(image.id, (*(one.name for one in image.objects), *results))
 
     # ------------------------------------------------------------------ what upkeep asks
+
+    def forget_upload(self, image: Image) -> None:
+        """Forget an upload whose bytes have not come. Raises ``VersionMoved``, ``NotFound``."""
+        self.catalog.forget(image.id, version=image.version)
+        InParts(self).drop(image)
 
     def resume(self, image: Image) -> None:
         """Have an image worked on of whose original nobody seems to know; where there is none, the image fails.

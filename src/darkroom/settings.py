@@ -40,6 +40,8 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 _Kind = TypeVar("_Kind", bound="Shared")
 _URL: TypeAdapter[AnyHttpUrl] = TypeAdapter(AnyHttpUrl)
 _MEBIBYTE = 1024 * 1024
+SMALLEST_S3_PART = 5 * _MEBIBYTE
+"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
 
 
 class Shared(BaseModel):
@@ -100,6 +102,12 @@ class Shared(BaseModel):
         0, ge=0, description="Most uploads by ticket that one owner may have open; 0: as many as it likes."
     )
     ticket_seconds: int = Field(900, ge=10, le=900, description="Life of an upload ticket.")
+    part_bytes: int = Field(
+        8 * _MEBIBYTE,
+        ge=1024,
+        description="Longer files come in parts of so many bytes; on AWS at least 5 MiB (docs/http-api.md).",
+    )
+    parts_seconds: int = Field(86_400, ge=10, le=86_400, description="Life of an upload in parts.")
     minimum_upload_rate: int = Field(
         1024, ge=1, description="Slowest upload that is still waited for, in bytes a second over its whole length."
     )
@@ -340,6 +348,14 @@ class CloudSettings(Shared):
     )
     distribution_id: str = Field("", description="CloudFront distribution that delivers.")
     secrets_prefix: str = Field("", description="Path in Parameter Store under which the signing secrets lie.")
+
+    @field_validator("part_bytes")
+    @classmethod
+    def _s3_takes_such_parts(cls, value: int) -> int:
+        if value < SMALLEST_S3_PART:
+            msg = f"S3 takes no parts of fewer than {SMALLEST_S3_PART} bytes, but for the last one"
+            raise ValueError(msg)
+        return value
 
     def given(self, name: str) -> str:
         """Return a setting that the function at hand cannot do without. Raises ``BadConfiguration``."""

@@ -13,6 +13,7 @@ class Step(StrEnum):
 
     IMAGE_CREATED = "image-created"
     ORIGINAL_STORED = "original-stored"
+    PARTS_REMOVED = "parts-removed"
 
     EVENT_TAKEN = "event-taken"
     RENDERED = "rendered"

@@ -57,6 +57,8 @@ class Kind(StrEnum):
     """The original of a failed image was kept for as long as it should be: it is removed."""
     LEFT_ORIGINAL = "left-original"
     """An original is still there although it was to go, or to the archive: it is removed."""
+    LEFT_PART = "left-part"
+    """A part of an upload that has been completed: it is removed."""
     LOST_ORIGINAL = "lost-original"
     """The original of a ready image should be there and is not: reported only."""
     UNDELETED_OBJECT = "undeleted-object"
@@ -89,12 +91,12 @@ class Place(StrEnum):
 
 
 _HOMES = {
-    Place.UPLOADS: frozenset({names.ORIGINALS, names.ARCHIVE}),
+    Place.UPLOADS: frozenset({names.ORIGINALS, names.ARCHIVE, names.PARTS}),
     Place.ASSETS: frozenset({names.ASSETS, names.DEFAULTS}),
 }
 """What the keys that this program gives begin with."""
 
-_OBJECTS_GO = frozenset({Kind.LEFT_ORIGINAL, Kind.UNDELETED_OBJECT, Kind.UNOWNED_OBJECT})
+_OBJECTS_GO = frozenset({Kind.LEFT_ORIGINAL, Kind.LEFT_PART, Kind.UNDELETED_OBJECT, Kind.UNOWNED_OBJECT})
 """What is set right by removing the object."""
 
 
@@ -187,6 +189,8 @@ class Shelf:
     originals: list[Stat] = field(default_factory=list)
     """In the archive, then where it arrived."""
     objects: list[Stat] = field(default_factory=list)
+    parts: list[Stat] = field(default_factory=list)
+    """Of an original, which wait until all of them are there."""
 
 
 class Sweep:
@@ -294,7 +298,7 @@ class Sweep:
             if stopping():
                 report.whole = False
                 return
-            stats = [*shelf.originals, *shelf.objects]
+            stats = [*shelf.originals, *shelf.objects, *shelf.parts]
             report.images += shelf.image is not None
             report.objects += len(stats)
             report.bytes += sum(stat.bytes for stat in stats)
@@ -338,9 +342,10 @@ class Sweep:
             keys = (names.archive_key(image_id), names.original_key(image_id))
             originals = [stat for key in keys for stat in _stat(service.uploads, key)]
             objects = list(service.assets.list(names.asset_prefix(image_id)))
+            parts = list(service.uploads.list(names.parts_prefix(image_id)))
             image = service.catalog.get(image_id)
             if (before and before.version) == (image and image.version):
-                return image, tuple(self._judge(Shelf(image_id, image, originals, objects)))
+                return image, tuple(self._judge(Shelf(image_id, image, originals, objects, parts)))
         return None, ()
 
     def _judge(self, shelf: Shelf) -> Iterator[Finding]:
@@ -351,6 +356,7 @@ class Sweep:
             yield from self._of_deleted(shelf, image)
         else:
             yield from self._of_state(shelf, image)
+            yield from self._of_parts(shelf, image)
             yield from self._too_much(shelf, image)
             if self._results_too:
                 yield from self._of_results(shelf, image)
@@ -365,11 +371,13 @@ class Sweep:
         if self._is_older(deleted_at, self._ages.patience):
             for place, stat in _all(shelf):
                 yield _of_object(Kind.UNDELETED_OBJECT, place, shelf, stat)
-        if not shelf.originals and not shelf.objects and self._is_older(deleted_at, self._ages.tombstones):
+        if not any(_all(shelf)) and self._is_older(deleted_at, self._ages.tombstones):
             yield _of_image(Kind.OLD_TOMBSTONE, shelf)
 
     def _of_state(self, shelf: Shelf, image: Image) -> Iterator[Finding]:
         asked_at = image.asked_at or image.uploaded_at
+        if image.parts is not None and not shelf.originals:
+            asked_at = image.parts.until
         since = max(asked_at, *(stat.modified for stat in shelf.originals)) if shelf.originals else asked_at
         match image.state:
             case State.AWAITING if shelf.originals:
@@ -388,6 +396,12 @@ class Sweep:
                 yield _of_image(Kind.LOST_ORIGINAL, shelf)
             case _:
                 pass
+
+    def _of_parts(self, shelf: Shelf, image: Image) -> Iterator[Finding]:
+        if image.state is not State.AWAITING or shelf.originals:
+            for stat in shelf.parts:
+                if self._is_older(stat.modified, self._ages.patience):
+                    yield _of_object(Kind.LEFT_PART, Place.UPLOADS, shelf, stat)
 
     def _too_much(self, shelf: Shelf, image: Image) -> Iterator[Finding]:
         """Tell what a living image has and should not, and what it should have and has not."""
@@ -450,7 +464,9 @@ class Sweep:
     def _mend_image(self, kind: Kind, image: Image) -> bool:
         service = self._service
         match kind:
-            case Kind.EXPIRED_UPLOAD | Kind.OLD_TOMBSTONE:
+            case Kind.EXPIRED_UPLOAD:
+                service.forget_upload(image)
+            case Kind.OLD_TOMBSTONE:
                 service.catalog.forget(image.id, version=image.version)
             case Kind.UNANNOUNCED_UPLOAD | Kind.STUCK_IMAGE:
                 service.resume(image)
@@ -495,6 +511,7 @@ def shelves(
         _by_id(assets.list(names.ASSETS), _asset_id, partial(foreign, Place.ASSETS)),
         _by_id(uploads.list(names.ARCHIVE), names.parse_archive_key, partial(foreign, Place.UPLOADS)),
         _by_id(uploads.list(names.ORIGINALS), names.parse_original_key, partial(foreign, Place.UPLOADS)),
+        _by_id(uploads.list(names.PARTS), _part_id, partial(foreign, Place.UPLOADS)),
         ((image.id, image) for image in every_image(catalog)),
         key=itemgetter(0),
     )
@@ -505,6 +522,8 @@ def shelves(
                 shelf.image = thing
             elif thing.key.startswith(names.ASSETS):
                 shelf.objects.append(thing)
+            elif thing.key.startswith(names.PARTS):
+                shelf.parts.append(thing)
             else:
                 shelf.originals.append(thing)
         yield shelf
@@ -526,6 +545,11 @@ def _asset_id(key: str) -> str | None:
     return None if parsed is None else parsed[0]
 
 
+def _part_id(key: str) -> str | None:
+    parsed = names.parse_part_key(key)
+    return None if parsed is None else parsed[0]
+
+
 def every_image(catalog: Catalog, state: State | None = None) -> Iterator[Image]:
     """Yield every image of every owner in the order of ids, with ``state`` those in that state only."""
     after = ""
@@ -543,7 +567,7 @@ def _stat(bucket: Bucket, key: str) -> list[Stat]:
 
 
 def _all(shelf: Shelf) -> Iterator[tuple[Place, Stat]]:
-    yield from ((Place.UPLOADS, stat) for stat in shelf.originals)
+    yield from ((Place.UPLOADS, stat) for stat in [*shelf.originals, *shelf.parts])
     yield from ((Place.ASSETS, stat) for stat in shelf.objects)
 
 

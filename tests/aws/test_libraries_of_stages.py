@@ -41,7 +41,7 @@ def operator(deployed):
         {"Action": [f"dynamodb:{verb}" for verb in verbs], "Resource": table},
         {"Action": "s3:ListBucket", "Resource": [f"arn:aws:s3:::{name}" for name in names]},
         {
-            "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+            "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
             "Resource": [f"arn:aws:s3:::{name}/*" for name in names],
         },
         {"Action": "sqs:SendMessage", "Resource": [queue, purges]},

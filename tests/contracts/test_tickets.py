@@ -7,112 +7,23 @@ import itertools
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 import pictures
-from darkroom.events import ObjectCreated
-from darkroom.events.sns import from_message
 from darkroom.names import RANDOM_BYTES, new_id, original_key
 from darkroom.uploads import Promise
-from darkroom.uploads.presigned import PresignedTickets, connect
-from door_process import running_door
-from emulated import announcing, new_bucket, received, s3_of
+from doors import DOORS, ORIGIN, STRANGER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from darkroom.uploads import Ticket, Tickets
-    from emulator import Emulator
-
-
-class Door(Protocol):
-    """Where tickets lead to, and a look at what lies behind it."""
-
-    @property
-    def tickets(self) -> Tickets:
-        """Tickets that lead here."""
-        ...
-
-    def checks(self, url: str) -> bool:
-        """Tell whether the door at hand looks at a url's signature at all: an emulator may take more than the real one.
-
-        S3 takes a url without method or signature for unsigned, and refuses; the emulator lets unsigned requests in.
-        """
-        ...
-
-    def stored(self, key: str) -> bytes | None:
-        """Return the object that lies under ``key``."""
-        ...
-
-    def published(self, key: str) -> list[str]:
-        """Return the entity tags under which the arrival of ``key`` was published."""
-        ...
-
-
-@contextmanager
-def signed(request: pytest.FixtureRequest) -> Iterator[Door]:
-    factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
-    with running_door(factory.mktemp("door")) as door:
-        yield door
-
-
-@dataclass
-class S3Door:
-    """The door of a bucket on S3, which tells a queue what arrives."""
-
-    emulator: Emulator
-    tickets: Tickets
-    bucket: str
-    queue: str
-    arrivals: list[ObjectCreated] = field(default_factory=list)
-
-    def checks(self, url: str) -> bool:
-        query = parse_qs(urlsplit(url).query)
-        # The same signature twice is none of S3's business either: what was signed is unchanged.
-        return (
-            query.get("X-Amz-Algorithm", [""])[0] == "AWS4-HMAC-SHA256" and len(query.get("X-Amz-Signature", ())) == 1
-        )
-
-    def stored(self, key: str) -> bytes | None:
-        s3 = s3_of(self.emulator)
-        try:
-            body: bytes = s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
-        except s3.exceptions.NoSuchKey:
-            return None
-        return body
-
-    def published(self, key: str) -> list[str]:
-        # S3 tells a moment later.
-        for message in received(self.emulator, self.queue, wait_seconds=1):
-            self.arrivals += [event for event in from_message(message["Body"]) if isinstance(event, ObjectCreated)]
-        return [event.etag for event in self.arrivals if event.key == key]
-
-
-@contextmanager
-def presigned(request: pytest.FixtureRequest) -> Iterator[Door]:
-    emulator: Emulator = request.getfixturevalue("emulator")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in emulator.environment().items():
-            patch.setenv(name, value)
-        client = connect(endpoint=emulator.url)
-    bucket = new_bucket(emulator, cors_origins=(ORIGIN,))
-    with closing(client):
-        yield S3Door(
-            emulator, PresignedTickets(client, bucket, lambda: datetime.now(UTC)), bucket, announcing(emulator, bucket)
-        )
-
-
-DOORS: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[Door]]] = {
-    "signed": signed,
-    "presigned": presigned,
-}
+    from darkroom.uploads import Ticket
+    from doors import Door
 
 
 @pytest.fixture(scope="module", params=DOORS)
@@ -306,9 +217,6 @@ def test_an_upload_that_breaks_off_stores_nothing_and_may_be_repeated(door: Door
     assert door.stored(promised.key) is None
     assert put(client, ticket).is_success
     assert door.stored(promised.key) == BODY
-
-
-ORIGIN, STRANGER = "https://shop.example", "https://stranger.example"
 
 
 def test_a_page_of_an_allowed_origin_may_use_a_ticket_and_no_other(door: Door, client: httpx.Client) -> None:

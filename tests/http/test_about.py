@@ -73,6 +73,8 @@ def test_limits_and_variants_are_told(client):
         "frames": 1_000,
         "tags": 50,
         "ticket_seconds": 900,
+        "part_bytes": 8 * 2**20,
+        "parts_seconds": 86_400,
         "owner_images": None,
         "owner_bytes": None,
         "owner_open_tickets": None,

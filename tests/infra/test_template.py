@@ -11,7 +11,7 @@ from contract import as_list, policies_of, problems, role_of, statements
 from darkroom.edge.answers import Lifetimes
 from darkroom.http import cross_origin
 from darkroom.serverless.edge import origin_response
-from darkroom.settings import CloudSettings
+from darkroom.settings import SMALLEST_S3_PART, CloudSettings
 from stacks import EVERYTHING, INFRA, LEAST, TOOLS, of_type, resolved, translated
 
 STACKS = pytest.mark.parametrize(
@@ -174,6 +174,31 @@ def test_what_decodes_strangers_files_has_no_way_to_keys_or_secrets():
         told = json.dumps([function["Environment"], policies_of(resources, role_of(function))])
         assert "KeysTable" not in told, name
         assert "ssm:" not in told, name
+
+
+def test_uploads_in_parts_are_listed_by_the_api_and_given_up_by_whoever_deletes():
+    resources = resolved()
+    of_originals = {"Fn::Sub": "${UploadBucket.Arn}/originals/*"}
+    may = {}
+    for name in FUNCTIONS:
+        for policy, document in policies_of(resources, role_of(resources[name]["Properties"])).items():
+            for statement in statements(document):
+                if any("Multipart" in action for action in as_list(statement["Action"])):
+                    assert statement["Resource"] == of_originals
+                    may.setdefault(name, {})[policy] = statement["Action"]
+    give_up = {"AbortParts": "s3:AbortMultipartUpload"}
+    assert may == {
+        "ApiFunction": {"ListParts": "s3:ListMultipartUploadParts"} | give_up,
+        "TransformFunction": give_up,
+        "SweepFunction": give_up,
+    }
+
+
+def test_parts_are_kept_for_as_long_as_an_upload_may_go_on():
+    rule = lifecycle("UploadBucket")["aborted-multipart-uploads"]["AbortIncompleteMultipartUpload"]
+    assert rule["DaysAfterInitiation"] * 86_400 > CloudSettings.model_fields["parts_seconds"].default
+    with pytest.raises(ValueError, match="parts of fewer"):
+        CloudSettings(part_bytes=SMALLEST_S3_PART - 1)
 
 
 def test_no_function_may_list_tables_or_scan_but_the_sweep():

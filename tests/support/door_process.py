@@ -24,6 +24,8 @@ from servers import free_port
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from darkroom.uploads.staged import StagedParts
+
 START_SECONDS = 30
 HOUR = 3600.0
 
@@ -45,6 +47,11 @@ class RunningDoor:
     def tickets(self) -> SignedTickets:
         """Tickets that lead here."""
         return SignedTickets(door_server.SECRET, f"http://{self.host}:{self.port}", utc_now)
+
+    @property
+    def parted(self) -> StagedParts:
+        """Tickets for parts that lead here; what is completed is so in this process, which shares the folder."""
+        return door_server.parts(self.folder, self.tickets)
 
     def stored(self, key: str) -> bytes | None:
         """Return the object that lies under ``key``."""

@@ -23,6 +23,7 @@ from darkroom.service import Rules, Service, utc_now
 from darkroom.transform.headers import dimensions
 from darkroom.transform.inline import InlineTransform
 from darkroom.uploads.signed import SignedTickets
+from darkroom.uploads.staged import StagedParts
 from rooms import ATTEMPTS, LEASE_SECONDS, OWNER, PICTURE, RECIPES
 
 BROKEN = pictures.jpeg(200, 150)[:1500]
@@ -36,11 +37,14 @@ class Home:
         self.layout.prepare()
         self.access = SqliteAccess(self.layout.access, utc_now)
         self.stores = wire.stores(self.layout)
+        uploads = NotifyingBucket(self.stores.uploads, self.stores.queue)
+        tickets = SignedTickets(self.layout.secret("tickets"), "http://127.0.0.1", utc_now)
         self.service = Service(
             catalog=self.stores.catalog,
-            uploads=NotifyingBucket(self.stores.uploads, self.stores.queue),
+            uploads=uploads,
             assets=self.stores.assets,
-            tickets=SignedTickets(self.layout.secret("tickets"), "http://127.0.0.1", utc_now),
+            tickets=tickets,
+            parted=StagedParts(uploads, tickets.issue_parts, self.layout.incoming),
             queue=self.stores.queue,
             transform=InlineTransform(),
             inspect=dimensions,

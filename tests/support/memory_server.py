@@ -42,10 +42,12 @@ def app() -> "ASGIApp":
     layout = Layout(settings.data)
     layout.prepare()
     queue = MemoryQueue(utc_now)
+    uploads = NotifyingBucket(ObjectBucket.memory(), queue)
     service = Service(
         catalog=MemoryCatalog(),
-        uploads=NotifyingBucket(ObjectBucket.memory(), queue),
+        uploads=uploads,
         assets=ObjectBucket.memory(),
+        parted=wire.staged_parts(settings, uploads),
         tickets=SignedTickets(layout.secret("tickets"), settings.base_url, utc_now),
         queue=queue,
         transform=InlineTransform(),

@@ -7,6 +7,7 @@ seconds or so, and prints what came of it, and its memory over time and by the a
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import platform
 import random
 import secrets
@@ -27,6 +28,7 @@ from darkroom import settings as configuration
 from darkroom.audit import audit
 from darkroom.bucket.leftovers import FolderLeftovers
 from darkroom.embedded import wire
+from darkroom.service import utc_now
 from darkroom.sweep import Ages, Sweep
 from darkroom.verify import Verifier
 from mixedload import UNSIGNED_SIZES, Load
@@ -47,6 +49,8 @@ TURNS = 8
 NOW, NEVER = timedelta(0), timedelta(days=36_500)
 AGES = Ages(patience=NOW, grace=NOW, failures=NEVER, tombstones=NEVER, leftovers=NOW)
 """Nothing is on its way any more when the sweep comes, so nothing has to be given time."""
+PARTS_OVER = timedelta(days=2)
+"""By then an upload in parts has ended that nobody goes on with."""
 
 
 class Ordeal:
@@ -55,7 +59,12 @@ class Ordeal:
     def __init__(self, folder: Path, *, policy: str, seed: str, people: int = 4) -> None:
         studio = Studio(folder)
         self.machine = Machine(
-            folder, originals=policy, recipes=str(studio.recipes), unsigned_sizes=UNSIGNED_SIZES, log_level="warning"
+            folder,
+            originals=policy,
+            recipes=str(studio.recipes),
+            unsigned_sizes=UNSIGNED_SIZES,
+            part_bytes="1024",
+            log_level="warning",
         )
         self.load = Load(self.machine.url, studio, seed=seed, policy=policy, people=people)
         self.chance = random.Random(seed)
@@ -139,6 +148,7 @@ class Ordeal:
 
     def _broom(self, service: Service) -> Sweep:
         leftovers = FolderLeftovers(self.machine.data, ("uploads/put#*", "assets/put#*", "incoming/**/*"))
+        service = dataclasses.replace(service, clock=lambda: utc_now() + PARTS_OVER)
         return Sweep(service, AGES, defaults=wire.defaults(service).objects, leftovers=leftovers)
 
     @contextmanager

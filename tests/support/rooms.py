@@ -28,6 +28,7 @@ from darkroom.transform.headers import dimensions
 from darkroom.transform.inline import InlineTransform
 from darkroom.transform.recipes import Fit, Recipe
 from darkroom.uploads.signed import SignedTickets
+from darkroom.uploads.staged import StagedParts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,11 +80,15 @@ class Room:
         self.figures = MemoryFigures()
         self.results = MemoryResults(self.clock)
         self._made = 0
+        uploads = NotifyingBucket(self.uploads, self.queue)
+        tickets = SignedTickets(bytes(32), "http://127.0.0.1", self.clock)
+        self.parts = StagedParts(uploads, tickets.issue_parts, Path(tempfile.gettempdir()))
         self.service = Service(
             catalog=self.catalog,
-            uploads=NotifyingBucket(self.uploads, self.queue),
+            uploads=uploads,
             assets=self.assets,
-            tickets=SignedTickets(bytes(32), "http://127.0.0.1", self.clock),
+            tickets=tickets,
+            parted=self.parts,
             queue=self.queue,
             transform=InlineTransform(),
             inspect=dimensions,

@@ -23,10 +23,13 @@ from darkroom import settings as configuration
 from darkroom.access import LOCAL_OWNER
 from darkroom.embedded import wire
 from darkroom.embedded.layout import Layout
+from darkroom.inparts import InParts
 from darkroom.model import OriginalPolicy
 from darkroom.service import Edit, Service
 from darkroom.steps import Step
 from darkroom.transform.inline import InlineTransform
+from darkroom.uploads import PartedTicket
+from darkroom.uploads.staged import StagedParts
 from studio import SAMPLES, Sample
 
 if TYPE_CHECKING:
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
 
 PICTURE = SAMPLES[0]
 BROKEN = next(sample for sample in SAMPLES if sample.code == "unreadable-image")
+LONG = next(sample for sample in SAMPLES if sample.name == "noise.jpg")
+"""Comes in several parts."""
 FOCUS = (1.0, 1.0)
 LEASE_SECONDS = 10.0
 
@@ -88,6 +93,21 @@ class Victim:
             body.write(sample.body)
         return self.service.receive(LOCAL_OWNER, upload, Path(body.name), idempotency_key=self.promised.key)
 
+    def open_in_parts(self) -> tuple[Image, str]:
+        self.promised.sample = LONG.name
+        upload = self.service.upload(filename=self.promised.filename, length=len(LONG.body))
+        image, ticket = self.service.open_upload(LOCAL_OWNER, upload)
+        assert isinstance(ticket, PartedTicket)
+        return image, ticket.token
+
+    def put_parts(self, image: Image) -> None:
+        size = self.service.rules.part_bytes
+        assert isinstance(self.service.parted, StagedParts)
+        for number, start in enumerate(range(0, len(LONG.body), size), start=1):
+            with tempfile.NamedTemporaryFile(delete=False) as body:
+                body.write(LONG.body[start : start + size])
+            self.service.parted.keep(image.id, number, Path(body.name))
+
     def taken(self, sample: Sample = PICTURE) -> Image:
         image = self.receive(sample)
         self.promised.id = image.id
@@ -110,6 +130,20 @@ def post(victim: Victim) -> None:
     victim.promised.key = victim.promised.filename
     victim.arm()
     victim.receive()
+
+
+def open_in_parts(victim: Victim) -> None:
+    victim.arm()
+    victim.open_in_parts()
+
+
+def complete(victim: Victim) -> None:
+    image, token = victim.open_in_parts()
+    victim.put_parts(image)
+    victim.promised.id = image.id
+    victim.promised.taken = True
+    victim.arm()
+    InParts(victim.service).complete(image.id, token)
 
 
 def process(victim: Victim) -> None:
@@ -165,6 +199,8 @@ ERASURE = (
 )
 FLOWS: dict[Callable[[Victim], None], tuple[Step, ...]] = {
     post: (Step.IMAGE_CREATED, Step.ORIGINAL_STORED),
+    open_in_parts: (Step.IMAGE_CREATED,),
+    complete: (Step.ORIGINAL_STORED, Step.PARTS_REMOVED),
     process: (*RENDER, Step.ORIGINAL_ARCHIVED, Step.ORIGINAL_DISPOSED),
     process_broken: (Step.EVENT_TAKEN, Step.FAILURE_WRITTEN),
     reprocess: (Step.REPROCESS_WRITTEN, Step.RENDER_ASKED, *RENDER, Step.CHANGE_PURGED, Step.ORIGINAL_DISPOSED),

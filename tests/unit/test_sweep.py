@@ -96,7 +96,7 @@ def room() -> SweptRoom:
 
 
 def put(room: Room, key: str, body: bytes = b"12345") -> str:
-    bucket = room.uploads if key.startswith(("originals", "archive", "u")) else room.assets
+    bucket = room.uploads if key.startswith(("originals", "archive", "parts", "u")) else room.assets
     bucket.put(key, body, content_type="application/octet-stream")
     return key
 
@@ -106,6 +106,36 @@ def put(room: Room, key: str, body: bytes = b"12345") -> str:
 
 def expired_upload(room: SweptRoom) -> str:
     return room.open_upload().id
+
+
+def expired_upload_in_parts(room: SweptRoom) -> str:
+    image = open_in_parts(room)
+    put(room, names.part_key(image.id, 1))
+    return image.id
+
+
+def left_part(room: SweptRoom) -> str:
+    image = open_in_parts(room)
+    room.send(image, PICTURE)
+    room.work()
+    return put(room, names.part_key(image.id, 2))
+
+
+def undeleted_part(room: SweptRoom) -> str:
+    image = room.ready()
+    room.service.delete(OWNER, image.id)
+    forget_events(room)
+    return put(room, names.part_key(image.id, 1))
+
+
+def unowned_part(room: SweptRoom) -> str:
+    return put(room, names.part_key(STRANGER, 7))
+
+
+def open_in_parts(room: SweptRoom) -> Image:
+    rules = dataclasses.replace(room.service.rules, part_bytes=100)
+    room.service = dataclasses.replace(room.service, rules=rules)
+    return room.open_upload()
 
 
 def unannounced_upload(room: SweptRoom) -> str:
@@ -216,6 +246,8 @@ def forget_events(room: SweptRoom) -> None:
 
 MENDED: list[tuple[Kind, Callable[[SweptRoom], str], timedelta]] = [
     (Kind.EXPIRED_UPLOAD, expired_upload, AGES.grace),
+    (Kind.EXPIRED_UPLOAD, expired_upload_in_parts, timedelta(hours=24) + AGES.grace),
+    (Kind.LEFT_PART, left_part, AGES.patience),
     (Kind.UNANNOUNCED_UPLOAD, unannounced_upload, AGES.patience),
     (Kind.STUCK_IMAGE, stuck_image, AGES.patience),
     (Kind.STUCK_IMAGE, stuck_rendition, AGES.patience),
@@ -224,8 +256,10 @@ MENDED: list[tuple[Kind, Callable[[SweptRoom], str], timedelta]] = [
     (Kind.LEFT_ORIGINAL, left_original, AGES.patience),
     (Kind.UNDELETED_OBJECT, undeleted_object, AGES.patience),
     (Kind.UNDELETED_OBJECT, undeleted_original, AGES.patience),
+    (Kind.UNDELETED_OBJECT, undeleted_part, AGES.patience),
     (Kind.OLD_TOMBSTONE, old_tombstone, AGES.tombstones),
     (Kind.UNOWNED_OBJECT, unowned_original, AGES.grace),
+    (Kind.UNOWNED_OBJECT, unowned_part, AGES.grace),
     (Kind.UNOWNED_OBJECT, unowned_archive, AGES.grace),
     (Kind.UNOWNED_OBJECT, unowned_object, AGES.grace),
     (Kind.UNOWNED_OBJECT, object_outside_the_ledger, AGES.grace),

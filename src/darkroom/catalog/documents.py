@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkroom import names
 from darkroom.errors import Unavailable
-from darkroom.model import Exif, Facts, Failure, Format, Image, Original, Shelved, Source, State, Variant
+from darkroom.model import Exif, Facts, Failure, Format, Image, Original, Parts, Shelved, Source, State, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +43,7 @@ def to_document(image: Image) -> dict[str, Any]:
             "original_etag": image.original_etag,
             "promised_bytes": image.promised_bytes,
             "promised_sha256": image.promised_sha256,
+            "parts": None if image.parts is None else _parts_to(image.parts),
             "from_rendition": image.from_rendition,
             "facts": None if image.facts is None else _facts_to(image.facts),
             "variants": [_variant_to(variant, names.asset_prefix(image.id)) for variant in image.variants],
@@ -70,7 +71,7 @@ def from_document(document: Mapping[str, Any]) -> Image:
 
 
 def _image_from(document: Mapping[str, Any]) -> Image:
-    facts, error = document.get("facts"), document.get("error")
+    facts, error, parts = document.get("facts"), document.get("error"), document.get("parts")
     focus, asked_at, deleted_at = document.get("focus"), document.get("asked_at"), document.get("deleted_at")
     return Image(
         id=document["id"],
@@ -88,6 +89,7 @@ def _image_from(document: Mapping[str, Any]) -> Image:
         original_etag=document.get("original_etag"),
         promised_bytes=document.get("promised_bytes", 0),
         promised_sha256=document.get("promised_sha256"),
+        parts=None if parts is None else _parts_from(parts),
         from_rendition=document.get("from_rendition", False),
         facts=None if facts is None else _facts_from(facts),
         variants=tuple(_variant_from(row, names.asset_prefix(document["id"])) for row in document.get("variants", ())),
@@ -96,6 +98,15 @@ def _image_from(document: Mapping[str, Any]) -> Image:
         error=None if error is None else Failure(code=error["code"], detail=error["detail"]),
         deleted_at=None if deleted_at is None else datetime.fromisoformat(deleted_at),
     )
+
+
+def _parts_to(parts: Parts) -> dict[str, Any]:
+    return {"upload": parts.upload, "token": parts.token, "bytes": parts.bytes, "until": parts.until.isoformat()}
+
+
+def _parts_from(document: Mapping[str, Any]) -> Parts:
+    until = datetime.fromisoformat(document["until"])
+    return Parts(upload=document["upload"], token=document["token"], bytes=document["bytes"], until=until)
 
 
 def _facts_to(facts: Facts) -> dict[str, Any]:

@@ -44,6 +44,7 @@ from darkroom.figures.prometheus import PrometheusFigures, empty
 from darkroom.http.app import ApiOptions, create_api, front
 from darkroom.http.delivery import DeliveryApp
 from darkroom.http.reception import Reception
+from darkroom.inparts import InParts
 from darkroom.names import UPLOAD_PREFIX
 from darkroom.ondemand import OnDemand
 from darkroom.results.sqlite import SqliteResults
@@ -60,6 +61,7 @@ from darkroom.transform.obstacles import obstacles
 from darkroom.transform.recipes import load_recipes
 from darkroom.transform.sandbox import LAYERS, landlock_version
 from darkroom.uploads.signed import SignedTickets
+from darkroom.uploads.staged import StagedParts
 from darkroom.verify import Defaults
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
 
     from darkroom.access import Access
     from darkroom.access.signing import Secrets
+    from darkroom.bucket import Bucket
     from darkroom.edge import FarEdge, Maker
     from darkroom.settings import Settings
     from darkroom.transform import Transform
@@ -115,12 +118,14 @@ def service(settings: Settings, transform: Transform | None = None) -> Service:
     """Return the service; without ``transform`` it answers people but cannot work on events."""
     layout = Layout(settings.data)
     queue = SqliteQueue(layout.queue, utc_now)
+    uploads = NotifyingBucket(ObjectBucket.folder(layout.uploads, reserve=settings.reserve_bytes), queue)
     near, far_edge = PurgeLog(layout.purges), _far_edge(settings)
     return Service(
         catalog=SqliteCatalog(layout.catalog, kinds=settings.kinds),
-        uploads=NotifyingBucket(ObjectBucket.folder(layout.uploads, reserve=settings.reserve_bytes), queue),
+        uploads=uploads,
         assets=ObjectBucket.folder(layout.assets, reserve=settings.reserve_bytes),
         tickets=_tickets(settings),
+        parted=staged_parts(settings, uploads),
         queue=queue,
         transform=transform or Elsewhere(),
         inspect=dimensions,
@@ -235,6 +240,12 @@ def _tickets(settings: Settings) -> SignedTickets:
     return SignedTickets(Layout(settings.data).secret("tickets"), settings.base_url, utc_now)
 
 
+def staged_parts(settings: Settings, uploads: Bucket) -> StagedParts:
+    """Return where the parts of long uploads wait, and are made one original."""
+    incoming = Layout(settings.data).incoming
+    return StagedParts(uploads, _tickets(settings).issue_parts, incoming, reserve=settings.reserve_bytes)
+
+
 def http_app() -> ASGIApp:
     """Return what each HTTP worker serves, as its environment says."""
     settings = configuration.load()
@@ -285,12 +296,14 @@ def application(settings: Settings, parts: Service, keys: Access, signers: Secre
     options = ApiOptions(
         keys=settings.keys,
         allowed_origins=settings.allowed_origins,
+        base_url=settings.base_url,
         delivery_url=settings.delivery_url,
         rate=Rate(settings.key_rate, settings.key_burst) if settings.key_rate else None,
         exposition=lambda: exposition(parts),
         srcset_widths=settings.srcset_widths,
     )
-    door = UploadDoor(_tickets(settings), parts.uploads, reception, parts.figures)
+    assert isinstance(parts.parted, StagedParts)
+    door = UploadDoor(_tickets(settings), parts.uploads, parts.parted, InParts(parts).admit, reception, parts.figures)
     api = create_api(parts, keys, signers, rates, reception, options, on_stop=delivery.close)
     return DeliveryApp(delivery, front(api, {UPLOAD_PREFIX: door}, options, parts.figures))
 

@@ -30,6 +30,7 @@ from darkroom.http.lingering import Lingering
 from darkroom.http.originals import original_routes
 from darkroom.http.problems import PROBLEM_TYPE, PROTOCOL_CODES, problem, raw_problem
 from darkroom.http.signing import signing_routes
+from darkroom.http.uploads import upload_routes
 from darkroom.http.waiting import POLL_SECONDS, Waiting
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class ApiOptions:
 
     keys: bool
     allowed_origins: tuple[str, ...]
+    base_url: str
+    """Where the API is, for whoever is told to call it again."""
     delivery_url: str
     rate: Rate | None = None
     """How often a key may call that has no rate of its own; ``None``: as often as it likes."""
@@ -65,6 +68,7 @@ class ApiOptions:
     """For originals that are too long to be answered from here; ``None`` where none is."""
 
 
+WITHOUT_KEY = frozenset({"/healthz", "/v1/uploads/{id}/complete"})
 PROBLEM_ANSWER: dict[str, Any] = {
     "description": "A problem (RFC 9457); its `code` is stable, its `detail` says what to do.",
     "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -105,6 +109,7 @@ def create_api(
     waiting = Waiting(service.catalog.get_many, poll_seconds=options.poll_seconds)
     routers = [
         image_routes(service, authority, waiting, reception, options.delivery_url),
+        upload_routes(service, authority, options.base_url),
         original_routes(service, authority, options.original_elsewhere),
         label_routes(service, authority),
         key_routes(access, authority),
@@ -174,7 +179,7 @@ def _describe(api: FastAPI, *, keys: bool) -> None:
                 for operation in operations.values():
                     operation["responses"].pop("422", None)
                     operation["summary"] = operation["description"].partition(":")[0].rstrip(".")
-                    if keys and path != "/healthz":
+                    if keys and path not in WITHOUT_KEY:
                         operation["security"] = [{"key": []}]
             api.openapi_schema = document
         return api.openapi_schema

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from darkroom.access import Rate
     from darkroom.model import Facts, Image, Page, Variant
     from darkroom.transform.recipes import Recipe
+    from darkroom.uploads import PartedTicket, Ticket
 
 
 _MEDIA_TYPE = "^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+$"
@@ -112,6 +113,35 @@ class UploadDocument(_Shape):
     expires_at: str
 
 
+class PartDocument(_Shape):
+    """Permission to put one part: send its bytes by ``PUT`` to ``url`` with ``headers``."""
+
+    url: str
+    headers: dict[str, str]
+
+
+class PartedUploadDocument(_Shape):
+    """Permission to put one long object in parts, in their order of ``part_bytes`` each, the last one what is left.
+
+    ``received`` are the numbers, from 1, of the parts that are there. When all are: ``POST complete_url``. After a
+    break ``GET resume_url`` says this anew. Neither asks for a key.
+    """
+
+    id: str
+    part_bytes: int
+    parts: list[PartDocument]
+    received: list[int]
+    complete_url: str
+    resume_url: str
+    expires_at: str
+
+
+class CompletedDocument(_Shape):
+    """All parts have become one original: what it is ``GET /v1/images/{id}`` tells."""
+
+    id: str
+
+
 class RecipeDocument(_Shape):
     """One named variant that is made of every image."""
 
@@ -150,6 +180,8 @@ class LimitsDocument(_Shape):
     frames: int
     tags: int
     ticket_seconds: int
+    part_bytes: int
+    parts_seconds: int
     owner_images: int | None
     owner_bytes: int | None
     owner_open_tickets: int | None
@@ -319,6 +351,31 @@ def _variant_document(variant: Variant, delivery_url: str) -> dict[str, Any]:
 def page_document(page: Page, delivery_url: str) -> dict[str, Any]:
     """Return one page of a search."""
     return {"items": [image_document(image, delivery_url) for image in page.items], "next": page.next}
+
+
+def upload_document(image_id: str, ticket: Ticket) -> dict[str, Any]:
+    """Return a ticket for a whole file."""
+    return {
+        "id": image_id,
+        "method": ticket.method,
+        "url": ticket.url,
+        "headers": dict(ticket.headers),
+        "expires_at": timestamp(ticket.expires_at),
+    }
+
+
+def parted_upload_document(image_id: str, ticket: PartedTicket, base_url: str) -> dict[str, Any]:
+    """Return a ticket for a file in parts; ``base_url`` is where the API is."""
+    address, permission = f"{base_url}/v1/uploads/{image_id}", f"?token={ticket.token}"
+    return {
+        "id": image_id,
+        "part_bytes": ticket.part_bytes,
+        "parts": [{"url": part.url, "headers": dict(part.headers)} for part in ticket.parts],
+        "received": list(ticket.received),
+        "complete_url": f"{address}/complete{permission}",
+        "resume_url": f"{address}{permission}",
+        "expires_at": timestamp(ticket.expires_at),
+    }
 
 
 def recipe_document(recipe: Recipe) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Routes of ``/v1/images`` and ``/v1/uploads``."""
+"""Routes of ``/v1/images``."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -12,12 +12,9 @@ from darkroom.http.authority import Authority
 from darkroom.http.documents import (
     ImageDocument,
     ImageEdit,
-    NewUpload,
     PageDocument,
-    UploadDocument,
     image_document,
     page_document,
-    timestamp,
 )
 from darkroom.http.parameters import (
     IdempotencyKey,
@@ -78,31 +75,6 @@ def image_routes(
         image = await waiting.until_settled(image, wait_seconds(prefer))
         status = 201 if image.state is State.READY else 202
         return shown(image, status, {"location": f"/v1/images/{image.id}"})
-
-    @router.post("/v1/uploads", status_code=201, response_model=UploadDocument)
-    def post_upload(
-        body: NewUpload, response: Response, caller: writer, idempotency_key: IdempotencyKey = None
-    ) -> dict[str, Any]:
-        """Open an upload: the answer says where to PUT the bytes, and with which headers."""
-        upload = service.upload(
-            filename=body.filename,
-            length=body.bytes,
-            content_type=body.content_type,
-            sha256=body.sha256,
-            tags=tuple(body.tags),
-            album=body.album,
-            title=body.title,
-        )
-        image, ticket = service.open_upload(caller.owner, upload, idempotency_key=idempotency_key)
-        response.headers["cache-control"] = "no-store"
-        response.headers["location"] = f"/v1/images/{image.id}"
-        return {
-            "id": image.id,
-            "method": ticket.method,
-            "url": ticket.url,
-            "headers": dict(ticket.headers),
-            "expires_at": timestamp(ticket.expires_at),
-        }
 
     @router.get("/v1/images", response_model=PageDocument)
     def list_images(caller: reader, parameters: Search) -> JSONResponse:

@@ -28,6 +28,8 @@ def limit_routes(service: Service, authority: Authority) -> APIRouter:
             "frames": rules.limits.frames,
             "tags": rules.max_tags,
             "ticket_seconds": int(rules.ticket_life.total_seconds()),
+            "part_bytes": rules.part_bytes,
+            "parts_seconds": int(rules.parts_life.total_seconds()),
             "owner_images": quota.images,
             "owner_bytes": quota.bytes,
             "owner_open_tickets": quota.open_tickets,

@@ -34,6 +34,7 @@ from darkroom.transform import Elsewhere
 from darkroom.transform.headers import dimensions
 from darkroom.transform.jail import Allowance, JailedTransform
 from darkroom.transform.recipes import load_recipes
+from darkroom.uploads.multipart import MultipartUploads
 from darkroom.uploads.presigned import PresignedDownloads, PresignedTickets, connect
 from darkroom.verify import Defaults
 
@@ -136,6 +137,7 @@ def _service(
         uploads=_bucket(uploads, reach),
         assets=_assets(settings, reach),
         tickets=PresignedTickets(reach.s3, uploads, utc_now),
+        parted=MultipartUploads(reach.s3, uploads, utc_now),
         queue=queue_of(settings, reach),
         transform=transform,
         inspect=dimensions,
@@ -246,6 +248,7 @@ def application(settings: CloudSettings, parts: Service) -> ASGIApp:
     options = ApiOptions(
         keys=True,
         allowed_origins=settings.allowed_origins,
+        base_url=settings.base_url,
         delivery_url=settings.delivery_url,
         rate=Rate(settings.key_rate, settings.key_burst) if settings.key_rate else None,
         srcset_widths=settings.srcset_widths,

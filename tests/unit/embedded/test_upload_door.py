@@ -19,13 +19,14 @@ import pictures
 from darkroom import figures as f
 from darkroom.bucket.objects import FolderBucket
 from darkroom.embedded.door import UploadDoor
-from darkroom.errors import StorageFull
+from darkroom.errors import AlreadyExists, NotFound, StorageFull
 from darkroom.figures.memory import MemoryFigures
 from darkroom.http.reception import Reception
 from darkroom.names import RANDOM_BYTES, new_id, original_key
 from darkroom.service import utc_now
-from darkroom.uploads import Promise
+from darkroom.uploads import PartedPromise, Promise
 from darkroom.uploads.signed import SignedTickets
+from darkroom.uploads.staged import STAGED, StagedParts
 from door_process import RunningDoor, running_door
 from door_server import IDLE_SECONDS, MOST_AT_A_TIME
 
@@ -62,7 +63,13 @@ class House:
         self.bucket = FolderBucket(folder / "bucket")
         self.figures = MemoryFigures()
         reception = Reception(self.incoming, limit=10**9, idle_seconds=10, minimum_rate=1, most_at_a_time=2)
-        self.door = UploadDoor(TICKETS, self.bucket, reception, self.figures)
+        self.admits: Exception | None = None
+        parts = StagedParts(self.bucket, TICKETS.issue_parts, self.incoming)
+        self.door = UploadDoor(TICKETS, self.bucket, parts, self._admit, reception, self.figures)
+
+    def _admit(self, _image_id: str) -> None:
+        if self.admits is not None:
+            raise self.admits
 
     def ask(
         self, url: str, method: str = "PUT", body: bytes | Iterator[bytes] = BODY, **headers: str
@@ -125,6 +132,64 @@ def test_each_refusal_has_its_code(house: House) -> None:
     assert_problem(answer, 405, "method-not-allowed")
     assert answer.headers["allow"] == "PUT, OPTIONS"
     assert house.is_empty
+
+
+def test_a_part_is_kept_until_all_are_there_and_may_be_put_again(house: House) -> None:
+    url = part_urls()[1]
+    for body in (b"x" * PART, BODY[PART : 2 * PART]):
+        assert house.ask(url, body=body, content_type="").status_code == 200
+    (kept,) = house.bucket.list("")
+    assert kept.key.startswith("parts/")
+    assert house.bucket.get(kept.key).body == BODY[PART : 2 * PART]
+    assert list(house.incoming.iterdir()) == []
+
+
+def test_each_refusal_of_a_part_has_its_code(house: House) -> None:
+    first, second = part_urls()[:2]
+    body = BODY[:PART]
+    assert_problem(house.ask(first, body=iter([body])), 411, "length-required")
+    assert_problem(house.ask(first, body=body + b"!"), 422, "invalid-request")
+    assert_problem(house.ask(first, body=body[:-1]), 422, "invalid-request")
+    assert_problem(house.ask(first, body=iter([body[:-1]]), content_length=str(PART)), 422, "invalid-request")
+    assert_problem(house.ask(first.replace("/1?", "/2?"), body=body), 403, "bad-signature")
+    assert_problem(house.ask(first.replace("/1?", "/999?"), body=body), 403, "bad-signature")
+    for name in ("/0?", "/01?", "/x?", "/1/1?", "/123456?"):
+        assert_problem(house.ask(first.replace("/1?", name), body=body), 404, "not-found")
+    assert_problem(house.ask(part_urls(life=timedelta(seconds=-1))[0], body=body), 403, "expired")
+    assert_problem(house.ask(second, "POST"), 405, "method-not-allowed")
+    house.admits = AlreadyExists("this upload is complete")
+    assert_problem(house.ask(first, body=body), 412, "conflict")
+    house.admits = NotFound("this upload was deleted")
+    assert_problem(house.ask(first, body=body), 404, "not-found")
+    assert house.is_empty
+
+
+def test_a_part_of_what_is_deleted_while_it_comes_does_not_stay(house: House) -> None:
+    def body() -> Iterator[bytes]:
+        yield BODY[:100]
+        house.admits = NotFound("this upload was deleted")
+        yield BODY[100:PART]
+
+    assert_problem(house.ask(part_urls()[0], body=body(), content_length=str(PART)), 404, "not-found")
+    assert house.is_empty
+
+
+PART = 400
+
+
+def part_urls(*, life: timedelta = timedelta(minutes=5)) -> list[str]:
+    """Return where the parts of an upload of its own go."""
+    whole = promise(life=life)
+    parted = PartedPromise(
+        key=whole.key,
+        bytes=len(BODY),
+        content_type=JPEG,
+        sha256=None,
+        expires_at=whole.expires_at,
+        upload=STAGED,
+        part_bytes=PART,
+    )
+    return [ticket.url for ticket in TICKETS.issue_parts(parted)]
 
 
 def test_a_used_ticket_is_a_conflict(house: House) -> None:
