@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import json
 import os
 import pty
 import re
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from patience import eventually
 from scripted import SILENCE, Answer, image_document, scripted, ticket_document
 from servers import free_port, serving
 
@@ -147,6 +149,30 @@ def test_after_ctrl_c_the_same_command_goes_on(start, darkroom, picture, tmp_pat
     assert again.code == 0
     assert set(outcomes(again).values()) == {"ready", "already-there"}
     assert len(again.objects) == 12
+
+
+def test_a_long_file_goes_on_with_the_parts_that_are_missing(start, darkroom, picture, tmp_path):
+    file = tmp_path / "long.jpg"
+    file.write_bytes(picture().ljust(6_000_000, b"\0"))  # decoders pass over what comes after its end
+    with serving(tmp_path, workers="1", part_bytes="65536") as served:
+        process = start("put", file, url=served.url)
+        eventually(lambda: len(parts_in(tmp_path)) > 3, what="the first parts")
+        interrupted(process)
+        before = len(parts_in(tmp_path))
+        assert 3 < before < 91
+        again = darkroom("put", file, "--json", url=served.url)
+        assert list(outcomes(again).values()) == ["ready"]
+        (image,) = httpx.get(f"{served.url}/v1/images", trust_env=False).json()["items"]
+        assert image["source"]["bytes"] == 6_000_000
+        assert parts_in(tmp_path) == []
+    lines = [json.loads(line) for line in served.said.read_text().splitlines() if line.startswith("{")]
+    taken = [line["path"] for line in lines if line.get("method") == "PUT" and line["status"] == 200]
+    assert len(taken) == 92
+    assert len(set(taken)) == 92, "a part that was there was sent again"
+
+
+def parts_in(folder):
+    return list(folder.glob("data/uploads/parts/*/*"))
 
 
 def test_ctrl_c_does_not_wait_for_a_server_that_keeps_silent(start, picture, tmp_path):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from darkroom.client import ApiError, Client, Criteria, Labels, Patience, SourceChanged, UnexpectedAnswer, Unreachable
-from scripted import BREAK_OFF, Answer, image_document, scripted, ticket_document
+from scripted import BREAK_OFF, Answer, image_document, parted_ticket_document, scripted, ticket_document
 from servers import free_port
 
 KEY = "dk_id_secret"
@@ -156,6 +156,71 @@ def test_a_file_that_shrinks_while_it_is_sent_is_said_to_have_changed(talk, tmp_
     script.answers = [Answer(201, ticket_document(script)), BREAK_OFF]
     with pytest.raises(SourceChanged):
         client.upload(file, sent=lambda _: file.write_bytes(b"x"))
+
+
+LONG = b"0123456789abcdefghijKLM"
+
+
+def test_a_long_file_goes_in_parts_each_of_which_is_tried_again_alone(talk):
+    moved: list[int] = []
+    client, script = talk()
+    ticket = parted_ticket_document(script)
+    done = Answer(200)
+    script.answers = [
+        Answer(201, ticket),
+        done,
+        BREAK_OFF,
+        problem(503),
+        done,
+        done,
+        Answer(200, {}),
+        Answer(200, IMAGE),
+    ]
+    assert client.upload(LONG, sent=moved.append).state == "ready"
+    sent = [(request.path, request.body) for request in script.requests if request.path.startswith("/door/")]
+    assert sent == [("/door/1", LONG[:10]), *[("/door/2", LONG[10:20])] * 3, ("/door/3", LONG[20:])]
+    assert script.asked[-2] == "POST /complete"
+    assert not any("authorization" in request.headers for request in script.requests[1:-1])
+    assert sum(moved) == len(LONG)
+
+
+def test_a_part_whose_address_has_ended_goes_to_a_fresh_one(talk):
+    client, script = talk()
+    ticket = parted_ticket_document(script)
+    fresh = ticket | {"parts": [{"url": f"{script.url}/fresh/{number}", "headers": {}} for number in (1, 2, 3)]}
+    done = Answer(200)
+    script.answers = [Answer(201, ticket), done, Answer(403, b"<Error/>"), Answer(200, fresh), done, done]
+    script.answers += [Answer(200, {}), Answer(200, IMAGE)]
+    client.upload(LONG)
+    assert [path for path in script.asked if path.startswith("PUT")] == [
+        *("PUT /door/1", "PUT /door/2", "PUT /fresh/2", "PUT /fresh/3"),
+    ]
+
+
+def test_an_upload_is_resumed_with_the_parts_that_are_missing(talk):
+    client, script = talk()
+    ticket = parted_ticket_document(script) | {"received": [1, 3]}
+    script.answers = [Answer(200, ticket), Answer(200), Answer(200, {}), Answer(200, IMAGE)]
+    moved: list[int] = []
+    assert client.resume(IMAGE["id"], LONG, sent=moved.append).state == "ready"
+    assert script.asked[:3] == [f"GET /v1/uploads/{IMAGE['id']}", "PUT /door/2", "POST /complete"]
+    assert sum(moved) == 10
+
+
+def test_an_upload_that_somebody_completed_meanwhile_is_done(talk):
+    client, script = talk(problem(412, "conflict"), Answer(200, IMAGE))
+    assert client.resume(IMAGE["id"], LONG).state == "ready"
+    script.answers = [Answer(201, parted_ticket_document(script)), problem(412), problem(412), Answer(200, IMAGE)]
+    assert client.upload(LONG).state == "ready"
+
+
+def test_a_long_file_that_grows_while_it_is_sent_is_said_to_have_changed(talk, tmp_path):
+    file = tmp_path / "cat.jpg"
+    file.write_bytes(LONG)
+    client, script = talk()
+    script.answers = [Answer(201, parted_ticket_document(script)), Answer(200), Answer(200), BREAK_OFF]
+    with pytest.raises(SourceChanged):
+        client.upload(file, sent=lambda _: file.write_bytes(LONG + b"more"))
 
 
 def test_waiting_ends_when_the_image_is_settled_or_the_time_is_over(talk, pauses):

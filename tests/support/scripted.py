@@ -128,3 +128,16 @@ def ticket_document(script: Script) -> dict[str, Any]:
         "headers": {"Content-Type": "image/jpeg", "X-Ticket": "t"},
         "expires_at": "2026-11-23T10:15:00.000Z",
     }
+
+
+def parted_ticket_document(script: Script, *, parts: int = 3, part_bytes: int = 10) -> dict[str, Any]:
+    """Return a ticket for that image in parts, which lead to the script's ``/door/1`` and so on."""
+    return {
+        "id": image_document()["id"],
+        "part_bytes": part_bytes,
+        "parts": [{"url": f"{script.url}/door/{number}", "headers": {}} for number in range(1, parts + 1)],
+        "received": [],
+        "complete_url": f"{script.url}/complete",
+        "resume_url": f"{script.url}/resume",
+        "expires_at": "2026-11-24T10:00:00.000Z",
+    }

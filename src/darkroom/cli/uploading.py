@@ -33,6 +33,9 @@ ATTEMPTS = 8
 NOT_ALLOWED = frozenset({"unauthorized", "forbidden"})
 """Codes that every other file would be answered with too."""
 
+NOTHING_TO_RESUME = frozenset({403, 404})
+"""Answered of an upload that is too old, or was to come whole."""
+
 STATES_BY_WORTH = ("ready", "processing", "awaiting", "failed")
 """Of several images of the same bytes, the one that is taken for them comes first."""
 
@@ -105,10 +108,13 @@ class Uploader:
             first = self._first_of.setdefault(checksum, file)
         if first != file:
             return Outcome(file=file, end=End.DUPLICATE, detail=f"the same bytes as {first}")
-        known = self._known(checksum)
+        images = list(self.client.search(Criteria(sha256=checksum, states=STATES_BY_WORTH)))
+        known = self._known(images)
         if known is None:
             wait = WAIT_SECONDS if self.wait else 0.0
-            image = self.client.upload(file, self.labels, wait=wait, sent=sent)
+            image = self._resumed(images, file, sent, wait)
+            if image is None:
+                image = self.client.upload(file, self.labels, wait=wait, sent=sent)
             return self._outcome(file, image, End.READY if image.state == "ready" else End.SENT)
         if known.state == "failed":
             known = self.client.reprocess(known.id)
@@ -116,12 +122,22 @@ class Uploader:
             known = self.client.settled(known.id, WAIT_SECONDS)
         return self._outcome(file, known, End.ALREADY_THERE)
 
-    def _known(self, checksum: str) -> Image | None:
+    def _resumed(self, images: list[Image], file: Path, sent: Callable[[int], None], wait: float) -> Image | None:
+        """Go on with an upload in parts of these bytes that stopped, and return its image; ``None`` without one."""
+        for image in images:
+            if image.state == "awaiting":
+                try:
+                    return self.client.resume(image.id, file, wait=wait, sent=sent)
+                except ApiError as error:
+                    if error.status not in NOTHING_TO_RESUME:
+                        raise
+        return None
+
+    def _known(self, images: list[Image]) -> Image | None:
         """Return an image that was or is being made of these bytes, or that failed but has them and can try again.
 
         One that awaits them counts only when they have arrived: else somebody opened an upload and never sent it.
         """
-        images = list(self.client.search(Criteria(sha256=checksum, states=STATES_BY_WORTH)))
         for image in sorted(images, key=lambda image: STATES_BY_WORTH.index(image.state)):
             if image.state in {"ready", "processing"} or self.client.has_original(image.id):
                 return image

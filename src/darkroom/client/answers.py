@@ -214,6 +214,46 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Leave to send one part: by ``PUT`` to ``url`` with exactly ``headers``."""
+
+    url: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartedTicket:
+    """Leave to send a long image in parts of ``part_bytes``, the last one what is left.
+
+    ``received`` are the numbers, from 1, of those that are there. When all are, ``POST complete_url``.
+    """
+
+    id: str
+    part_bytes: int
+    parts: tuple[Part, ...]
+    received: frozenset[int]
+    complete_url: str
+    expires_at: datetime
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read a ticket; raises as ``Image.from_json``."""
+        return cls(
+            id=data["id"],
+            part_bytes=data["part_bytes"],
+            parts=tuple(Part(url=part["url"], headers=dict(part["headers"])) for part in data["parts"]),
+            received=frozenset(data.get("received") or ()),
+            complete_url=data["complete_url"],
+            expires_at=datetime.fromisoformat(data["expires_at"]),
+        )
+
+
+def any_ticket(data: Mapping[str, Any]) -> Ticket | PartedTicket:
+    """Read a ticket of either kind; raises as ``Image.from_json``."""
+    return PartedTicket.from_json(data) if "parts" in data else Ticket.from_json(data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """One named variant that is made of every image; ``width`` and ``height`` in pixels bound it."""
 

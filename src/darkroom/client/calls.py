@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import time
 import uuid
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 from urllib.parse import quote
@@ -18,15 +18,17 @@ from darkroom.client.answers import (
     Key,
     Labels,
     Page,
+    PartedTicket,
     Rate,
     Recipe,
     SigningSecret,
-    Ticket,
     Usage,
+    any_ticket,
 )
 from darkroom.client.connection import Call, Connection, Patience
-from darkroom.client.errors import ApiError, Damaged, SourceChanged, UnexpectedAnswer
+from darkroom.client.errors import ApiError, Damaged, UnexpectedAnswer
 from darkroom.client.library import Label
+from darkroom.client.sending import Sending, chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
 
     import httpx
 
-CHUNK_BYTES = 64 * 1024
 TIMEOUT_SECONDS = 60.0
 FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS, POLL_GROWTH = 0.05, 1.0, 1.3
 LONGEST_PREFERRED_WAIT = 20
@@ -89,7 +90,7 @@ class Client:
         wait: float = 0.0,
         sent: Callable[[int], None] | None = None,
     ) -> Image:
-        """Upload an image of any allowed size by a ticket and return it as far as it has come.
+        """Upload an image of any allowed size by a ticket, in parts if it is long, and return it as far as it has come.
 
         ``wait`` is how many seconds to wait until it is ready or failed: look at ``state``. ``filename`` is that of
         ``source`` unless given (``upload`` for bytes). ``sent`` is told the bytes that went out, and a negative
@@ -105,33 +106,32 @@ class Client:
         opened = self._send(
             Call(method="POST", url="v1/uploads", json=told, headers=_idempotency_key(), repeatable=True)
         )
-        ticket = _parsed(Ticket.from_json, opened)
-        self._put(ticket, source, size, sent or _ignore)
+        ticket = _parsed(any_ticket, opened)
+        sending = Sending(source=source, size=size, send=self._send, sent=sent or _ignore)
+        if isinstance(ticket, PartedTicket):
+            self._send_parts(sending, ticket)
+        else:
+            sending.whole(ticket)
         return self.settled(ticket.id, wait)
 
-    def _put(self, ticket: Ticket, source: Path | bytes, size: int, sent: Callable[[int], None]) -> None:
-        attempts = 0
-        counted = 0
+    def resume(
+        self, image_id: str, source: Path | bytes, *, wait: float = 0.0, sent: Callable[[int], None] | None = None
+    ) -> Image:
+        """Go on with an upload in parts of the same ``source`` where it stopped, whoever began it; else as ``upload``.
 
-        def body() -> Iterator[bytes]:
-            nonlocal attempts, counted
-            attempts += 1
-            sent(-counted)
-            counted = 0
-            for chunk in _chunks(source, size):
-                yield chunk
-                counted += len(chunk)
-                sent(len(chunk))
+        Raises ``ApiError`` when there is none (404), or it is too old (403).
+        """
+        sending = Sending(source=source, size=_size_of(source), send=self._send, sent=sent or _ignore)
+        with _complete_already():
+            self._send_parts(sending, self._ticket_of(image_id))
+        return self.settled(image_id, wait)
 
-        headers = {name: value for name, value in ticket.headers.items() if name.lower() != "content-length"}
-        headers["Content-Length"] = str(size)
-        call = Call(method=ticket.method, url=ticket.url, headers=headers, body=body, with_key=False, repeatable=True)
-        try:
-            self._send(call)
-        except ApiError as error:
-            # The ticket is used: by our own first attempt, whose answer the broken connection swallowed.
-            if not (error.status == 412 and attempts > 1):
-                raise
+    def _send_parts(self, sending: Sending, ticket: PartedTicket) -> None:
+        with _complete_already():
+            sending.in_parts(ticket, lambda: self._ticket_of(ticket.id))
+
+    def _ticket_of(self, image_id: str) -> PartedTicket:
+        return _parsed(PartedTicket.from_json, self._send(_read(f"v1/uploads/{quote(image_id, safe='')}")))
 
     def upload_small(
         self,
@@ -156,7 +156,7 @@ class Client:
                     "Content-Length": str(size),
                     "Content-Type": "application/octet-stream",
                 },
-                body=lambda: _chunks(source, size),
+                body=lambda: chunks(source, 0, size, last=True),
                 repeatable=True,
             )
         )
@@ -379,15 +379,14 @@ def _size_of(source: Path | bytes) -> int:
     return source.stat().st_size if isinstance(source, Path) else len(source)
 
 
-def _chunks(source: Path | bytes, size: int) -> Iterator[bytes]:
-    """Yield exactly ``size`` bytes; raises ``SourceChanged`` when there are fewer or more."""
-    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-        left = size
-        while left and (chunk := file.read(min(CHUNK_BYTES, left))):
-            left -= len(chunk)
-            yield chunk
-        if left or file.read(1):
-            raise SourceChanged("the file changed while it was being sent; try again when it is at rest")
+@contextmanager
+def _complete_already() -> Iterator[None]:
+    """Be content when somebody else, or an earlier attempt, has completed the upload."""
+    try:
+        yield
+    except ApiError as error:
+        if error.status != 412:
+            raise
 
 
 def _ignore(_count: int) -> None:
