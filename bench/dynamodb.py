@@ -5,7 +5,8 @@
 Method. The whole core with buckets in memory and its catalog in a table of the emulator; a photo goes through it as
 through the service: opened, sent, rendered with the default recipes, found, edited, deleted. Units are worked out from
 the items that are sent and answered, as AWS meters them on demand (tests/support/capacity.py); all reads are consistent
-ones. No times: those of an emulator say nothing.
+ones. No times: those of an emulator say nothing. Below an upload stand the units by the key they are written under,
+because one key takes 1,000 a second however large the table is.
 
 Target: at most 2 × the item's units + the number of its terms for each write (tests/aws/test_table_costs.py holds it).
 """
@@ -18,13 +19,14 @@ import sys
 import tempfile
 from contextlib import closing
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
 
 import pictures  # found by the line above, as the next ones
-from capacity import Metered
+from capacity import Metered, item_size
 from darkroom.access import Rate, Scope
 from darkroom.access.dynamodb import DynamoAccess, DynamoRates
 from darkroom.catalog.dynamodb import DynamoCatalog
@@ -36,12 +38,16 @@ from emulator import emulating
 from libraries import image
 from machine import print_machine
 from rooms import OWNER, Room
-from tables import tables_in
+from tables import Tables, tables_in
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable
 
     from emulator import Emulator
+
+OVERHEAD = 100
+"""Bytes that DynamoDB adds to each item it stores, as it bills them."""
 
 
 def main() -> None:
@@ -63,13 +69,14 @@ class Meter:
     def __init__(self, client: Metered) -> None:
         self._client = client
 
-    def __call__(self, what: str, does: Callable[[], object]) -> None:
-        """Do it, and print what it took."""
+    def __call__(self, what: str, does: Callable[[], object]) -> Counter[str]:
+        """Do it, print what it took, and return the units written by partition key."""
         self._client.begin()
         does()
         spent = self._client.spent
         detail = ", ".join(f"{count} {operation}" for operation, count in sorted(spent.requests.items()))
         print(f"{what:34}{spent.count:9}{spent.writes:9}{spent.reads:7}   {detail}")
+        return spent.written
 
 
 def measure(emulator: Emulator, photo: bytes, images: int) -> None:
@@ -81,6 +88,7 @@ def measure(emulator: Emulator, photo: bytes, images: int) -> None:
         with closing(DynamoCatalog(client, table)) as catalog:
             upload(meter, catalog, photo)
             library(meter, catalog, images)
+        terms(tables, client, photo)
         keys = tables.make()
         now = Room().clock
         with closing(DynamoAccess(client, keys, now)) as access, closing(DynamoRates(client, keys, lambda: 1)) as rates:
@@ -100,7 +108,7 @@ def upload(meter: Meter, catalog: DynamoCatalog, photo: bytes) -> None:
     said = service.upload(filename="IMG_4711.jpg", length=len(photo), tags=("sea", "iceland", "cliff"), album="Iceland")
     service.usage(OWNER)
     opened, _ = service.open_upload(OWNER, said)
-    meter("upload: opened", lambda: service.open_upload(OWNER, said))
+    written = meter("upload: opened", lambda: service.open_upload(OWNER, said))
     meter("upload: opened, idempotency key", lambda: service.open_upload(OWNER, said, idempotency_key="a"))
     meter("upload: the same key again", lambda: service.open_upload(OWNER, said, idempotency_key="a"))
     quota = dataclasses.replace(service.rules, quota=Quota(images=1000, bytes=10**12))
@@ -111,7 +119,10 @@ def upload(meter: Meter, catalog: DynamoCatalog, photo: bytes) -> None:
     meter("upload: opened, of 100 tickets", lambda: within.open_upload(OWNER, said))
     room.send(opened, photo)
     room.service = service
-    meter("upload: made ready", room.work)
+    written += meter("upload: made ready", room.work)
+    for key, units in sorted(written.items()):
+        # Of the keys of images there is one for each of 64 parts, and the two of these belong to two images.
+        print(f"    under {key if key[0] != 'i' else 'i#…'}: {units} units")
     meter("image: looked at", lambda: service.image(OWNER, opened.id))
     meter("image: title changed", lambda: service.edit(OWNER, opened.id, Edit(title="The cliffs of Látrabjarg")))
     meter("image: tag added", lambda: service.edit(OWNER, opened.id, Edit(add_tags=("birds",))))
@@ -123,6 +134,28 @@ def upload(meter: Meter, catalog: DynamoCatalog, photo: bytes) -> None:
         room.work()
 
     meter("image: deleted and erased", delete)
+
+
+def terms(tables: Tables, client: Metered, photo: bytes) -> None:
+    """Print the units of an upload and the bytes it keeps, by how many search terms and eager objects it has."""
+    print()
+    for objects, tags in product((1, 3, 6), (0, 2, 6, 14)):
+        jpegs = tuple(dataclasses.replace(each, formats=each.formats[-1:]) for each in DEFAULT_RECIPES)
+        room = Room(recipes={1: jpegs[:1], 3: jpegs, 6: DEFAULT_RECIPES}[objects])
+        table = tables.make()
+        with closing(DynamoCatalog(client, table)) as catalog:
+            service = room.service = dataclasses.replace(room.service, catalog=catalog)
+            service.usage(OWNER)
+            said = service.upload(filename="1.jpg", length=len(photo), tags=tuple(f"tag {n}" for n in range(tags)))
+            client.begin()
+            room.send(service.open_upload(OWNER, said)[0], photo)
+            room.work()
+        kept = [item for item in tables.items(table) if item["pk"]["S"][0] in "it"]
+        size = sum(item_size(item) + OVERHEAD for item in kept)
+        spent = client.spent
+        print(
+            f"{objects} objects, {len(kept) - 1:2} terms: {spent.writes} written, {spent.reads} read, {size} bytes kept"
+        )
 
 
 def library(meter: Meter, catalog: DynamoCatalog, images: int) -> None:

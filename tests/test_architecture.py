@@ -55,7 +55,25 @@ CORE = {
         )
     ),
     *(f"darkroom.{name}" for name in ("holdings", "transfer", "exports", "files", "trust")),
-    *(f"darkroom.cost{name}" for name in ("", ".prices", ".scenario", ".bill", ".levers", ".chart")),
+    *(
+        f"darkroom.cost{name}"
+        for name in (
+            "",
+            ".numbers",
+            ".prices",
+            ".scenario",
+            ".measured",
+            ".presets",
+            ".bill",
+            ".eager",
+            ".levers",
+            ".chart",
+        )
+    ),
+    *(
+        f"darkroom.capacity{name}"
+        for name in ("", ".assumptions", ".chances", ".popular", ".edge", ".backlog", ".heat", ".ceilings", ".forecast")
+    ),
 }
 ADAPTER_FOLDERS = (
     *("bucket", "uploads", "events", "transform", "access", "catalog", "edge", "figures", "results"),

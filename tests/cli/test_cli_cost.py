@@ -5,10 +5,14 @@ import io
 import json
 import subprocess
 import sys
+from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
+import httpx
 import pytest
 
+import pictures
+from patience import eventually
 from servers import clean_environment
 
 
@@ -27,11 +31,11 @@ def test_a_person_sees_the_lines_their_sum_and_the_months():
 
 
 def test_a_program_gets_the_same_as_json_and_csv():
-    told = json.loads(cost("--json", "--compare").stdout)
+    told = json.loads(cost("--preset", "article-corrected", "--json", "--compare").stdout)
     assert told["usd"] == pytest.approx(36.47, abs=0.005)
     assert sum(line["usd"] for line in told["lines"]) == pytest.approx(told["usd"], abs=1e-4)
     assert told["assumptions"]["kept_months"]["value"] is None
-    rows = list(csv.DictReader(io.StringIO(cost("--csv").stdout)))
+    rows = list(csv.DictReader(io.StringIO(cost("--preset", "article-corrected", "--csv").stdout)))
     twelfth = sum(float(row["usd"]) for row in rows if row["month"] == "12")
     assert twelfth == pytest.approx(told["usd"], abs=1e-4)
 
@@ -46,6 +50,34 @@ def test_what_is_given_counts_and_is_said_to_be_given():
     }
     assert told["assumptions"]["hit_rate"]["source"] == "given"
     assert told["usd"] > 100
+
+
+def test_more_formats_and_terms_are_reckoned_for_people_and_programs():
+    said = cost("--eager").stdout
+    assert "6: AVIF and JPEG, the default" in said
+    assert "20 TERMS, MONTH 1 / 12" in said
+    told = json.loads(cost("--eager", "--json").stdout)["eager"]
+    assert {(cell["objects"], cell["terms"]) for cell in told} >= {(1, 2), (3, 8), (6, 20), (9, 8)}
+    assert all(cell["usd_month_12"] > cell["usd_month_1"] for cell in told)
+
+
+def test_a_running_service_s_own_figures_are_reckoned_with(server):
+    body = pictures.jpeg(300, 200)
+    with httpx.Client(base_url=server.url, trust_env=False, timeout=60) as client:
+        made = client.post("/v1/images", content=body, headers={"content-type": "image/jpeg", "prefer": "wait=20"})
+        assert made.status_code == 201
+        assert client.get(urlsplit(made.json()["variants"][0]["url"]).path).status_code == 200
+
+    def counted():
+        told = cost("--measured", "--days", "0.5", "--server", server.url, "--json")
+        assert told.returncode == 0, told.stderr
+        return json.loads(told.stdout)["assumptions"]
+
+    found = eventually(lambda: (it := counted()) and it["views_each"]["value"] and it, what="the view in the figures")
+    assert found["uploads_each"]["source"] == "counted by the running service"
+    assert found["uploads_each"]["value"] >= 2
+    assert 0 < found["stored_bytes"]["value"] < 1e6
+    assert found["writes"]["source"].startswith("bench/dynamodb.py")
 
 
 def test_the_chart_is_a_picture_with_every_service_that_costs_anything(tmp_path):
@@ -66,6 +98,7 @@ def test_the_chart_is_a_picture_with_every_service_that_costs_anything(tmp_path)
         (["--prices", "/nowhere/prices.json"], "/nowhere/prices.json"),
         (["--preset", "none"], "article-corrected"),
         (["--month", "0"], "month"),
+        (["--measured"], "--days"),
     ],
 )
 def test_what_is_wrong_is_named_in_a_sentence(arguments, names):

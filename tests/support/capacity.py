@@ -49,6 +49,8 @@ class Spent:
     requests: Counter[str] = field(default_factory=Counter)
     writes: int = 0
     reads: int = 0
+    written: Counter[str] = field(default_factory=Counter)
+    """Units written by partition key: one key takes 1,000 a second, however many partitions there are."""
 
     @property
     def count(self) -> int:
@@ -78,41 +80,46 @@ class Metered:
             writes, reads = _COSTS[operation](given, answer)
             with self._lock:
                 self.spent.requests[operation] += 1
-                self.spent.writes += writes
                 self.spent.reads += reads
+                for key, units in writes:
+                    self.spent.writes += units
+                    self.spent.written[key["pk"]["S"]] += units
             return answer
 
         return ask
 
 
-def _batch_write(given: Any, answer: Any) -> tuple[int, int]:
+def _batch_write(given: Any, answer: Any) -> tuple[_Writes, int]:
     (requests,) = given["RequestItems"].values()
     each = (one["PutRequest"]["Item"] if "PutRequest" in one else one["DeleteRequest"]["Key"] for one in requests)
-    return sum(map(written, each)), 0
+    return [(item, written(item)) for item in each], 0
 
 
-def _batch_get(given: Any, answer: Any) -> tuple[int, int]:
+def _batch_get(given: Any, answer: Any) -> tuple[_Writes, int]:
     ((name, wanted),) = given["RequestItems"].items()
-    return 0, _read(answer["Responses"].get(name, ()), len(wanted["Keys"]))
+    return [], _read(answer["Responses"].get(name, ()), len(wanted["Keys"]))
 
 
-_COSTS: dict[str, Callable[[Any, Any], tuple[int, int]]] = {
-    "get_item": lambda given, answer: (0, _read([answer["Item"]] if "Item" in answer else [], 1)),
+_Writes = list[tuple[Any, int]]
+"""Items or keys, and the units of each."""
+
+_COSTS: dict[str, Callable[[Any, Any], tuple[_Writes, int]]] = {
+    "get_item": lambda given, answer: ([], _read([answer["Item"]] if "Item" in answer else [], 1)),
     "batch_get_item": _batch_get,
     # What is projected away is read all the same; entries have nothing but their keys, so the partition key is it.
     "query": lambda given, answer: (
-        0,
+        [],
         _units(
             sum(item_size({"pk": given["ExpressionAttributeValues"][":pk"], **item}) for item in answer["Items"]),
             4096,
         ),
     ),
-    "put_item": lambda given, answer: (written(given["Item"]), 0),
-    "delete_item": lambda given, answer: (1, 0),
-    "update_item": lambda given, answer: (written(answer["Attributes"]), 0),
+    "put_item": lambda given, answer: ([(given["Item"], written(given["Item"]))], 0),
+    "delete_item": lambda given, answer: ([(given["Key"], 1)], 0),
+    "update_item": lambda given, answer: ([(given["Key"], written(answer["Attributes"]))], 0),
     "batch_write_item": _batch_write,
     "transact_write_items": lambda given, answer: (
-        sum(2 * written(one["Put"]["Item"]) for one in given["TransactItems"]),
+        [(one["Put"]["Item"], 2 * written(one["Put"]["Item"])) for one in given["TransactItems"]],
         0,
     ),
 }

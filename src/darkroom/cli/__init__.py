@@ -13,6 +13,7 @@ import typer
 from darkroom.cli import (
     aws,
     backup,
+    capacity,
     cost,
     doctor,
     failed,
@@ -64,6 +65,7 @@ def command_line() -> typer.Typer:
     app.command(name="verify")(maintenance.verify)
     app.command(name="doctor")(doctor.doctor)
     app.command(name="cost")(cost.cost)
+    app.command(name="capacity")(capacity.capacity)
     app.add_typer(failed.app, name="failed")
     app.add_typer(keys.app, name="keys")
     app.add_typer(aws.app, name="aws")

@@ -12,14 +12,17 @@ import typer
 from darkroom.cli.output import print_columns
 from darkroom.cost.bill import bill
 from darkroom.cost.chart import beside, chart
+from darkroom.cost.eager import TERMS, grid
 from darkroom.cost.levers import levers
-from darkroom.cost.scenario import entries
+from darkroom.cost.numbers import entries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from darkroom.cost.bill import Bill
+    from darkroom.cost.eager import Cell
+    from darkroom.cost.numbers import Numbers
     from darkroom.cost.prices import Prices
     from darkroom.cost.scenario import Scenario
 
@@ -34,7 +37,7 @@ def print_bill(scenario: Scenario, prices: Prices, itemised: Bill, months: Seque
         f"prices of {prices.date}, US dollars before tax\n"
     )
     rows = [
-        (line.service, line.item, f"{_count(line.quantity)} {line.unit}", _count(line.free), f"{line.dollars:,.2f}")
+        (line.service, line.item, f"{count(line.quantity)} {line.unit}", count(line.free), f"{line.dollars:,.2f}")
         for line in itemised.lines
     ]
     rows.append((f"month {itemised.month}", "", "", "", f"{itemised.total:,.2f}"))
@@ -51,14 +54,48 @@ def print_levers(scenario: Scenario, prices: Prices, month: int) -> None:
     print_columns(("WITH", f"MONTH {month}", "SAVED"), rows)
 
 
-def print_assumptions(scenario: Scenario) -> None:
-    """Print every number of the estimate with its source."""
+def print_eager(scenario: Scenario, prices: Prices) -> None:
+    """Print the bill by the pictures that are made at once and the terms that an image is found under."""
+    typer.echo("")
+    by_choice: dict[str, list[Cell]] = {}
+    for cell in grid(scenario, prices):
+        by_choice.setdefault(cell.choice.about, []).append(cell)
+    rows = [
+        (
+            about,
+            f"{cells[0].choice.stored / 1e3:,.0f} kB",
+            f"{cells[0].choice.viewed / 1e3:,.1f} kB",
+            *(f"{cell.first:,.2f} / {cell.twelfth:,.2f}" for cell in cells),
+        )
+        for about, cells in by_choice.items()
+    ]
+    titles = (f"{terms} TERMS, MONTH 1 / 12" for terms in TERMS)
+    print_columns(("EAGER OBJECTS", "KEPT", "A VIEW", *titles), rows)
+
+
+def print_assumptions(*sets: Numbers) -> None:
+    """Print every number of an estimate with its source."""
     typer.echo("")
     rows = [
-        (name, _count(getattr(scenario, name)), entry.unit, entry.about, scenario.source_of(name))
-        for name, entry in entries().items()
+        (name, count(getattr(each, name)), entry.unit, entry.about, each.source_of(name))
+        for each in sets
+        for name, entry in entries(type(each)).items()
     ]
     print_columns(("NUMBER", "VALUE", "UNIT", "WHICH", "SOURCE"), rows)
+
+
+def assumptions_as_json(*sets: Numbers) -> dict[str, object]:
+    """Return every number of an estimate with its source as JSON knows it, what has no end as ``null``."""
+    return {
+        name: {
+            "value": value if math.isfinite(value := getattr(each, name)) else None,
+            "unit": entry.unit,
+            "about": entry.about,
+            "source": each.source_of(name),
+        }
+        for each in sets
+        for name, entry in entries(type(each)).items()
+    }
 
 
 def print_months(months: Sequence[Bill]) -> None:
@@ -72,7 +109,7 @@ def print_months(months: Sequence[Bill]) -> None:
 
 
 def as_json(
-    scenario: Scenario, prices: Prices, itemised: Bill, months: Sequence[Bill], *, compare: bool
+    scenario: Scenario, prices: Prices, itemised: Bill, months: Sequence[Bill], *, compare: bool, eager: bool
 ) -> dict[str, object]:
     """Return the whole estimate as JSON knows it."""
     found: dict[str, object] = {
@@ -94,20 +131,25 @@ def as_json(
             for line in itemised.lines
         ],
         "months": [{"month": one.month, "usd": round(one.total, 6)} for one in months],
-        "assumptions": {
-            name: {
-                "value": value if math.isfinite(value := getattr(scenario, name)) else None,
-                "unit": entry.unit,
-                "about": entry.about,
-                "source": scenario.source_of(name),
-            }
-            for name, entry in entries().items()
-        },
+        "assumptions": assumptions_as_json(scenario),
     }
     if compare:
         found["levers"] = [
             {"with": lever.about, "usd": round(lever.total, 6), "saving": round(lever.saving, 6)}
             for lever in levers(scenario, prices, itemised.month)
+        ]
+    if eager:
+        found["eager"] = [
+            {
+                "objects": len(cell.choice.pictures),
+                "about": cell.choice.about,
+                "terms": cell.terms,
+                "stored_bytes": cell.choice.stored,
+                "view_bytes": cell.choice.viewed,
+                "usd_month_1": round(cell.first, 6),
+                "usd_month_12": round(cell.twelfth, 6),
+            }
+            for cell in grid(scenario, prices)
         ]
     return found
 
@@ -117,8 +159,8 @@ def draw(path: Path, scenario: Scenario, prices: Prices, months: Sequence[Bill])
     last = months[-1]
     over_months = _series([(float(one.month), one) for one in months])
     over_scale = _series([(float(times), bill(scenario.scaled(times), prices, last.month)) for times in _SCALES])
-    left = chart(f"{scenario.name}, {prices.region}", "month", over_months, logarithmic=False)
-    right = chart(f"month {last.month}", "times as many people", over_scale, logarithmic=True)
+    left = chart(f"{scenario.name}, {prices.region}", "month", over_months)
+    right = chart(f"month {last.month}", "times as many people", over_scale, wide=True, high=True)
     path.write_text(beside(left, right), encoding="utf-8")
 
 
@@ -131,7 +173,8 @@ def _series(points: Sequence[tuple[float, Bill]]) -> dict[str, list[tuple[float,
     return lines
 
 
-def _count(number: float) -> str:
+def count(number: float) -> str:
+    """Return a number for people: whole when it is large, else to four digits."""
     if not math.isfinite(number):
         return "no end"
     return f"{number:,.0f}" if number >= 1000 or number == int(number) else f"{number:,.4g}"  # 4 digits

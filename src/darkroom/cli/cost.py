@@ -1,20 +1,23 @@
 """``darkroom cost``: what the AWS deployment would cost a month."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from darkroom.cli.connect import Json
+from darkroom.cli.connect import DEFAULT_SERVER, Json, Key, Server, connected
 from darkroom.cli.output import print_json
 from darkroom.errors import DarkroomError, InvalidRequest
+
+if TYPE_CHECKING:
+    from darkroom.cost.scenario import Scenario
 
 
 def cost(  # noqa: PLR0913 # what people know of their workload is an option each
     *,
     preset: Annotated[
-        str, typer.Option(metavar="NAME", help="Scenario to begin with: article or article-corrected.")
-    ] = "article-corrected",
+        str, typer.Option(metavar="NAME", help="Scenario to begin with: article, article-corrected or darkroom.")
+    ] = "darkroom",
     users: Annotated[float | None, typer.Option(metavar="NUMBER", help="People a day.")] = None,
     uploaders: Annotated[float | None, typer.Option(metavar="SHARE", help="Share that uploads, 0 to 1.")] = None,
     images: Annotated[float | None, typer.Option(metavar="NUMBER", help="Images a day of each uploader.")] = None,
@@ -29,6 +32,15 @@ def cost(  # noqa: PLR0913 # what people know of their workload is an option eac
     month: Annotated[int, typer.Option(metavar="MONTH", help="Which month after the start to itemise.")] = 12,
     region: Annotated[str, typer.Option(metavar="REGION", help="AWS region.")] = "ap-southeast-1",
     prices: Annotated[Path | None, typer.Option(metavar="FILE", help="A newer price file.")] = None,
+    measured: Annotated[
+        bool, typer.Option("--measured", help="With what a running service has counted; needs --days.")
+    ] = False,
+    days: Annotated[
+        float | None, typer.Option(metavar="DAYS", help="In how many days it has counted that: since its start.")
+    ] = None,
+    server: Server = DEFAULT_SERVER,
+    key: Key = "",
+    eager: Annotated[bool, typer.Option("--eager", help="What more formats and more search terms come to.")] = False,
     compare: Annotated[bool, typer.Option("--compare", help="What would change the bill.")] = False,
     assumptions: Annotated[bool, typer.Option("--assumptions", help="Every number, with its source.")] = False,
     json: Json = False,
@@ -41,9 +53,9 @@ def cost(  # noqa: PLR0913 # what people know of their workload is an option eac
     """
     from darkroom.cli import bills as show  # noqa: PLC0415 # only this command needs it
     from darkroom.cost.bill import bill, bills  # noqa: PLC0415 # likewise
+    from darkroom.cost.numbers import GIVEN  # noqa: PLC0415 # likewise
+    from darkroom.cost.presets import preset as named  # noqa: PLC0415 # likewise
     from darkroom.cost.prices import load_prices  # noqa: PLC0415 # likewise
-    from darkroom.cost.scenario import GIVEN  # noqa: PLC0415 # likewise
-    from darkroom.cost.scenario import preset as named  # noqa: PLC0415 # likewise
 
     people = {
         "daily_users": users,
@@ -57,17 +69,22 @@ def cost(  # noqa: PLR0913 # what people know of their workload is an option eac
     }
     given = {name: value for name, value in people.items() if value is not None}
     try:
-        scenario = named(preset).with_numbers(GIVEN, **given | dict(map(_number, numbers or [])))
+        scenario = named(preset)
+        if measured:
+            scenario = _running(scenario, server, key, days)
+        scenario = scenario.with_numbers(GIVEN, **given | dict(map(number_of, numbers or [])))
         known = load_prices(region, prices)
         itemised, months = bill(scenario, known, month), bills(scenario, known, max(month, 12))
         if json:
-            print_json(show.as_json(scenario, known, itemised, months, compare=compare))
+            print_json(show.as_json(scenario, known, itemised, months, compare=compare, eager=eager))
         elif table:
             show.print_months(months)
         else:
             show.print_bill(scenario, known, itemised, months)
             if compare:
                 show.print_levers(scenario, known, month)
+            if eager:
+                show.print_eager(scenario, known)
             if assumptions:
                 show.print_assumptions(scenario)
         if chart is not None:
@@ -80,7 +97,18 @@ def cost(  # noqa: PLR0913 # what people know of their workload is an option eac
         raise typer.Exit(1) from error
 
 
-def _number(text: str) -> tuple[str, float]:
+def _running(scenario: "Scenario", server: str, key: str, days: float | None) -> "Scenario":
+    """Return the scenario with what a running service has counted."""
+    from darkroom.cost.measured import from_running  # noqa: PLC0415 # as above
+
+    if days is None:
+        raise InvalidRequest("say with --days in how many days the service has counted: since it was last started")
+    with connected(server, key) as client:
+        return from_running(scenario, client.figures(), days)
+
+
+def number_of(text: str) -> tuple[str, float]:
+    """Return the name and the number of ``NAME=NUMBER``. Raises ``InvalidRequest``."""
     name, _, value = text.partition("=")
     try:
         return name.strip(), float(value)

@@ -280,6 +280,10 @@ class Client:
         """Return what the owner of the key has, and how much it may have."""
         return _parsed(Usage.from_json, self._send(_read("v1/usage")))
 
+    def figures(self) -> str:
+        """Return what the service has counted, as text in the format of Prometheus; takes the scope ``admin``."""
+        return self._send(_read("metrics")).text
+
     def health(self) -> None:
         """Return when catalog and buckets answer; raises ``ApiError`` when they do not."""
         self._send(_read("healthz"))

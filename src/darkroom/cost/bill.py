@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from darkroom.cost.scenario import Scenario
 
 LONGEST_MONTHS = 1200
+LISTED = 1_000
+"""Keys that one request to list a bucket returns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +84,17 @@ def _usage(it: Scenario, month: int) -> Iterator[tuple[str, str, str, float]]:
     misses = views * (1 - it.hit_rate)
     missing = min(views * it.missing_share, misses)  # what is not there is hardly ever kept by the edge
     deleted = uploads * it.deleted_share
+    kept = max(0.0, images_kept(it, month) - uploads / 2)  # on average over the month
 
     yield "API Gateway", "uploads", "api.unit", uploads * it.api_units
     if searches:
         yield "API Gateway", "searches", "api.unit", searches
 
-    seconds = (uploads * it.upload_seconds + searches * it.search_seconds + it.scheduled_seconds) * it.upload_mib / 1024
+    sweeping = it.sweeps * kept * _objects(it) / it.swept_rate
+    seconds = (uploads * it.upload_seconds + searches * it.search_seconds + sweeping) * it.upload_mib / 1024
     transform = uploads * it.transform_seconds * it.transform_mib / 1024
     yield "Lambda", "compute", "lambda.arm" if it.arm else "lambda.x86", seconds + transform
-    yield "Lambda", "requests", "lambda.request", 2 * uploads + searches
+    yield "Lambda", "requests", "lambda.request", (it.calls + 1) * uploads + searches + it.sweeps
     if it.edge_function:
         passing = (misses - missing) * it.edge_passing_seconds
         answered = missing * it.edge_missing_seconds
@@ -99,6 +103,8 @@ def _usage(it: Scenario, month: int) -> Iterator[tuple[str, str, str, float]]:
 
     yield "S3 requests", "put", "s3.put", uploads * it.puts
     yield "S3 requests", "get", "s3.get", uploads * it.gets + misses
+    if it.sweeps:
+        yield "S3 requests", "sweeps", "s3.put", it.sweeps * max(1.0, kept * _objects(it) / LISTED)
     yield "S3 storage", "variants", "s3.storage", _stored(it, month)
 
     yield (
@@ -109,12 +115,29 @@ def _usage(it: Scenario, month: int) -> Iterator[tuple[str, str, str, float]]:
     )
     reads = uploads * it.reads + searches * it.search_reads
     yield "DynamoDB", "reads", "dynamodb.read.2024" if it.old_database_prices else "dynamodb.read", reads
-    yield "DynamoDB", "storage", "dynamodb.storage", images_kept(it, month) * it.item_bytes / GIB
+    if it.sweeps:
+        yield "DynamoDB", "sweeps", "dynamodb.read", it.sweeps * kept * it.sweep_reads
+    items = images_kept(it, month) * it.item_bytes / GIB
+    yield "DynamoDB", "storage", "dynamodb.storage", items
+    if it.backups:
+        yield "DynamoDB", "backups", "dynamodb.backup", items
 
     yield "SNS and SQS", "published", "sns.publish", uploads * it.publishes
-    if it.queue_requests:
-        yield "SNS and SQS", "queues", "sqs.request", uploads * it.queue_requests
-    yield "CloudWatch", "logs", "logs.ingest", (2 * uploads + searches) * it.log_bytes / GIB
+    if it.queue_requests or it.idle_requests:
+        yield "SNS and SQS", "queues", "sqs.request", uploads * it.queue_requests + it.idle_requests
+    yield from _watching(it)
+    yield "CloudFront bytes", "to readers", "cloudfront.egress", views * it.view_bytes / GIB
+    yield "CloudFront requests", "from readers", "cloudfront.request", views
+    if it.viewer_function:
+        yield "CloudFront requests", "functions", "cloudfront.function", views
+    if it.purges:
+        yield "CloudFront requests", "purges", "cloudfront.invalidation", deleted * it.purges
+
+
+def _watching(it: Scenario) -> Iterator[tuple[str, str, str, float]]:
+    """Yield what logs, alarms and metrics come to, as ``_usage`` does."""
+    invocations = (it.calls + 1) * it.uploads + it.searches
+    yield "CloudWatch", "logs", "logs.ingest", invocations * it.log_bytes / GIB
     for item, key, count in (
         ("alarms", "cloudwatch.alarm", it.alarms),
         ("dashboards", "cloudwatch.dashboard", it.dashboards),
@@ -123,12 +146,10 @@ def _usage(it: Scenario, month: int) -> Iterator[tuple[str, str, str, float]]:
         if count:
             yield "CloudWatch", item, key, count
 
-    yield "CloudFront bytes", "to readers", "cloudfront.egress", views * it.view_bytes / GIB
-    yield "CloudFront requests", "from readers", "cloudfront.request", views
-    if it.viewer_function:
-        yield "CloudFront requests", "functions", "cloudfront.function", views
-    if it.purges:
-        yield "CloudFront requests", "purges", "cloudfront.invalidation", deleted * it.purges
+
+def _objects(it: Scenario) -> float:
+    """Return how many objects of an image there are: all that are put but the original."""
+    return max(0.0, it.puts - 1)
 
 
 def _stored(it: Scenario, month: int) -> float:

@@ -1,4 +1,4 @@
-"""A chart of lines as SVG: dollars over months, or over scale on logarithmic axes."""
+"""A chart of lines as SVG: dollars over months, or anything over scale on logarithmic axes."""
 
 from __future__ import annotations
 
@@ -24,36 +24,44 @@ _COLORS = (
     "#555f6d",
     "#c2548f",
     "#6b8e23",
+    "#e07a2f",
+    "#4a6fa5",
 )
 
 _MOST_TICKS = 6
 _SHORTEST = 0.005
-"""Dollars that are shown as more than nothing."""
+"""What is shown as more than nothing: half a cent, half a percent."""
+
+DOLLARS = "${}"
+PLAIN = "{}"
 
 
-def chart(title: str, across: str, series: Mapping[str, Sequence[tuple[float, float]]], *, logarithmic: bool) -> str:
-    """Return an SVG document of named lines; one that never reaches half a cent is left out, its colour is not reused.
+def chart(
+    title: str,
+    across: str,
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    wide: bool = False,
+    high: bool = False,
+    unit: str = DOLLARS,
+) -> str:
+    """Return an SVG document of named lines; one that hardly leaves zero is left out, its colour is not reused.
 
-    ``across`` says what the horizontal axis is; the vertical one is US dollars a month.
+    ``across`` says what the horizontal axis is; it is logarithmic when ``wide``, and the vertical one when ``high``.
+    Values of the vertical axis are written as ``unit`` says.
     """
     colors = dict(zip(series, cycle(_COLORS), strict=False))
     shown = {
-        name: [(x, y) for x, y in points if not logarithmic or (x > 0 and y > 0)]
+        name: [(x, y) for x, y in points if (x > 0 or not wide) and (y > 0 or not high)]
         for name, points in series.items()
         if any(y >= _SHORTEST for _, y in points)
     }
     every = [point for points in shown.values() for point in points] or [(1.0, 1.0)]
     low_x, high_x = min(x for x, _ in every), max(x for x, _ in every)
     high_y = max(y for _, y in every) or 1.0
-    low_y = min(y for _, y in every) if logarithmic else 0.0
-    scale = math.log10 if logarithmic else float
-
-    def place(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
-        span = scale(high) - scale(low) or 1.0
-        return lambda value: start + (scale(value) - scale(low)) / span * (end - start)
-
-    to_x = place(low_x, high_x, _LEFT, WIDTH - _RIGHT)
-    to_y = place(low_y, high_y, HEIGHT - _BOTTOM, _TOP)
+    low_y = min(y for _, y in every) if high else 0.0
+    to_x = _placed(low_x, high_x, _LEFT, WIDTH - _RIGHT, logarithmic=wide)
+    to_y = _placed(low_y, high_y, HEIGHT - _BOTTOM, _TOP, logarithmic=high)
     opening = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"'
     middle = (_LEFT + WIDTH - _RIGHT) / 2
     grey = 'fill="#555f6d"'
@@ -63,16 +71,16 @@ def chart(title: str, across: str, series: Mapping[str, Sequence[tuple[float, fl
         f'<text x="{_LEFT}" y="24" font-size="15" fill="#1b1f24">{escape(title)}</text>',
         f'<text x="{middle}" y="{HEIGHT - 12}" text-anchor="middle" {grey}>{escape(across)}</text>',
     ]
-    for value in _ticks(low_y, high_y, logarithmic=logarithmic):
+    for value in _ticks(low_y, high_y, logarithmic=high):
         y = to_y(value)
         parts += [
             f'<line x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e3e7ec"/>',
-            f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end" {grey}>${_short(value)}</text>',
+            f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end" {grey}>{unit.format(_short(value))}</text>',
         ]
     foot = HEIGHT - _BOTTOM + 18
     parts += [
         f'<text x="{to_x(value):.1f}" y="{foot}" text-anchor="middle" {grey}>{_short(value)}</text>'
-        for value in _ticks(low_x, high_x, logarithmic=logarithmic)
+        for value in _ticks(low_x, high_x, logarithmic=wide)
     ]
     labels = _spread({name: to_y(points[-1][1]) for name, points in shown.items()})
     for name, points in shown.items():
@@ -85,13 +93,23 @@ def chart(title: str, across: str, series: Mapping[str, Sequence[tuple[float, fl
 
 
 def beside(*charts: str) -> str:
-    """Return one SVG document with charts next to each other."""
+    """Return one SVG document with charts next to each other, two in a row."""
     placed = [
-        one.replace("<svg ", f'<svg x="{number * WIDTH}" width="{WIDTH}" height="{HEIGHT}" ', 1)
-        for number, one in enumerate(charts)
+        one.replace(
+            "<svg ", f'<svg x="{place % 2 * WIDTH}" y="{place // 2 * HEIGHT}" width="{WIDTH}" height="{HEIGHT}" ', 1
+        )
+        for place, one in enumerate(charts)
     ]
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH * len(charts)} {HEIGHT}">'
+    rows = -(-len(charts) // 2)
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH * min(2, len(charts))} {HEIGHT * rows}">'
     return "\n".join([head, *placed, "</svg>", ""])
+
+
+def _placed(low: float, high: float, start: float, end: float, *, logarithmic: bool) -> Callable[[float], float]:
+    """Return what turns a value between two into a place between two."""
+    scale = math.log10 if logarithmic else float
+    span = scale(high) - scale(low) or 1.0
+    return lambda value: start + (scale(value) - scale(low)) / span * (end - start)
 
 
 def _ticks(low: float, high: float, *, logarithmic: bool) -> list[float]:

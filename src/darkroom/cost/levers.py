@@ -64,6 +64,9 @@ def _tried(it: Scenario, prices: Prices, month: int) -> Iterator[tuple[str, floa
             transform_seconds=it.transform_seconds * 1.5,
         ),
     )
+    yield "copies of deleted images lapse at the edge, not purged", changed(purges=0)
+    yield "a sweep a month", changed(sweeps=min(it.sweeps, 1))
+    yield "no backup of the database for every moment", changed(backups=0)
     yield "images kept for a year", changed(kept_months=min(it.kept_months, 12))
     plans = [(plan, _with_plan(it, prices, month, plan)) for plan in prices.plans if plan.usd]  # the free one throttles
     if plans:

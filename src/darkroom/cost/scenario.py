@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-from darkroom.errors import InvalidRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-GIVEN = "given"
+from darkroom.cost.numbers import Numbers, number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """How a number of a scenario is shown and bounded."""
-
-    unit: str
-    about: str
-    most: float = 1e12
-    least: float = 0.0
-
-
-def number(value: float, unit: str, about: str, *, most: float = 1e12, least: float = 0.0) -> float:
-    """Declare a number of a scenario: its default, its unit and a sentence."""
-    entry = Entry(unit=unit, about=about, most=most, least=least)
-    return field(default=value, metadata={"entry": entry})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
+class Scenario(Numbers):
     """A workload and a way of serving it. The defaults are the workload of the article and no way in particular."""
 
     # What people do.
@@ -64,6 +41,7 @@ class Scenario:
     reads: float = number(0.5, "units", "read from the database for an upload")
     publishes: float = number(1, "messages", "published for an upload")
     queue_requests: float = number(0, "requests", "to queues for an upload")
+    calls: float = number(1, "calls", "of the API function, for an upload")
     log_bytes: float = number(614.4, "bytes", "logged by an invocation of a function")
 
     # How a search is served.
@@ -84,7 +62,11 @@ class Scenario:
     alarms: float = number(0, "alarms", "are watched", most=1e6)
     dashboards: float = number(0, "dashboards", "are shown", most=1e6)
     metrics: float = number(0, "metrics", "of our own are kept", most=1e6)
-    scheduled_seconds: float = number(0, "seconds", "a month that scheduled functions take")
+    idle_requests: float = number(0, "requests", "a month to queues in which there is nothing")
+    sweeps: float = number(0, "sweeps", "a month go over everything that is kept", most=10_000)
+    sweep_reads: float = number(0, "units", "of the database that a sweep reads for an image")
+    swept_rate: float = number(10_000, "objects", "that a sweep goes over in a second", least=1)
+    backups: float = number(0, "0 or 1", "the database can be restored to any moment of 35 days", most=1)
 
     # How the bill is read.
     arm: float = number(0, "0 or 1", "functions run on arm64", most=1)
@@ -92,36 +74,6 @@ class Scenario:
     old_database_prices: float = number(0, "0 or 1", "DynamoDB as before November 2024", most=1)
     decimal_storage: float = number(0, "0 or 1", "a stored GB is 1,000,000,000 bytes", most=1)
     whole_month: float = number(0, "0 or 1", "what comes in a month is stored for all of it, not half", most=1)
-
-    name: str = "yours"
-    sources: Mapping[str, str] = field(default_factory=dict)
-    """Where a number comes from, by its name; those that are not in here are the defaults of this class."""
-
-    def __post_init__(self) -> None:
-        """Raise ``InvalidRequest`` for a number that is none, or out of its bounds."""
-        for name, entry in entries().items():
-            value = getattr(self, name)
-            if math.isnan(value) or not entry.least <= value <= entry.most:
-                msg = f"{name} must be a number from {entry.least:g} to {entry.most:g} ({entry.unit}), not {value:g}"
-                raise InvalidRequest(msg)
-        if self.uploader_share + self.reader_share > 2:  # each is at most the whole
-            raise InvalidRequest("uploader_share and reader_share are shares of the daily users, at most 1 each")
-
-    def with_numbers(self, source: str, **numbers: float) -> Scenario:
-        """Return the scenario with some numbers changed, which then have this source.
-
-        Raises ``InvalidRequest`` for a name that is no number of it, and for a number out of bounds.
-        """
-        unknown = numbers.keys() - entries().keys()
-        if unknown:
-            msg = f"{', '.join(sorted(unknown))}: no such number; there are {', '.join(entries())}"
-            raise InvalidRequest(msg)
-        sources = dict(self.sources) | dict.fromkeys(numbers, source)
-        return dataclasses.replace(self, **numbers, sources=sources)  # type: ignore[arg-type]  # numbers, by name
-
-    def source_of(self, name: str) -> str:
-        """Return where a number comes from."""
-        return self.sources.get(name, "default")
 
     def scaled(self, factor: float) -> Scenario:
         """Return the same with so many times the people."""
@@ -142,60 +94,3 @@ class Scenario:
     def searches(self) -> float:
         """Searches in a month."""
         return self.daily_users * self.reader_share * self.searches_each * self.days
-
-
-def entries() -> dict[str, Entry]:
-    """Return every number of a scenario, in its order, with unit and meaning."""
-    return {one.name: one.metadata["entry"] for one in dataclasses.fields(Scenario) if "entry" in one.metadata}
-
-
-ARTICLE = "the article"
-READ = "the article, as its total is reached most naturally"
-COUNTED = "counted from the article's design"
-ASSUMED = "assumed"
-
-
-def _article() -> Scenario:
-    stated = (
-        "daily_users uploader_share uploads_each reader_share views_each view_bytes upload_bytes stored_bytes "
-        "upload_seconds upload_mib transform_seconds transform_mib edge_mib edge_missing_seconds"
-    )
-    counted = "days api_units puts gets writes"
-    sources = dict.fromkeys(stated.split(), ARTICLE) | dict.fromkeys(counted.split(), COUNTED)
-    plain = Scenario(name="article", sources=sources)
-    return plain.with_numbers(
-        READ,
-        stored_bytes=230_000,
-        hit_rate=0,
-        edge_function=0,
-        lambda_free=0,
-        old_database_prices=1,
-        decimal_storage=1,
-        whole_month=1,
-        writes=1,
-        reads=0,
-        publishes=0,
-        log_bytes=0,
-        item_bytes=0,
-    )
-
-
-def _corrected() -> Scenario:
-    article = _article()
-    return dataclasses.replace(
-        Scenario(name="article-corrected", sources=article.sources).with_numbers(
-            ASSUMED, hit_rate=0.9, missing_share=0.01, edge_passing_seconds=0.005, log_bytes=614.4, item_bytes=1024
-        ),
-    )
-
-
-PRESETS = {"article": _article, "article-corrected": _corrected}
-"""Named scenarios, made when asked for."""
-
-
-def preset(name: str) -> Scenario:
-    """Return a named scenario. Raises ``InvalidRequest`` for a name there is not."""
-    if name not in PRESETS:
-        msg = f"there is no preset {name!r}; there are {', '.join(PRESETS)}"
-        raise InvalidRequest(msg)
-    return PRESETS[name]()

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from darkroom.cost.bill import bill, images_kept
 from darkroom.cost.levers import levers
+from darkroom.cost.numbers import entries
+from darkroom.cost.presets import preset
 from darkroom.cost.prices import load_prices
-from darkroom.cost.scenario import Scenario, entries, preset
+from darkroom.cost.scenario import Scenario
 from darkroom.errors import BadConfiguration, InvalidRequest
 
 if TYPE_CHECKING:
@@ -95,7 +97,7 @@ def test_images_that_are_removed_after_a_while_stop_costing_more() -> None:
 
 
 @pytest.mark.parametrize("value", [-1.0, math.nan, math.inf, -math.inf, 1e300])
-@pytest.mark.parametrize("name", sorted(set(entries()) - {"kept_months"}))
+@pytest.mark.parametrize("name", sorted(set(entries(Scenario)) - {"kept_months"}))
 def test_an_absurd_number_is_refused_by_name(name: str, value: float) -> None:
     with pytest.raises(InvalidRequest, match=name):
         Scenario().with_numbers("given", **{name: value})
