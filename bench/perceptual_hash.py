@@ -1,12 +1,14 @@
-"""How far the perceptual hashes of copies of a picture are apart, and those of different pictures.
+"""How far the perceptual hashes of copies of a picture are apart, those of different pictures, and how many are found.
 
     python bench/perceptual_hash.py [--photos DIR]
 
 Method. Each picture of the folder (or a set of generated ones) is rendered by the service's own code, and so is each of
-its copies: resized to a quarter, recompressed at JPEG quality 20, cropped by 3 and by 6 % on every side, made lighter,
+its copies: resized to a quarter, recompressed at JPEG quality 20, cropped by 2 to 6 % on every side, made lighter,
 darker, paler, grey and warmer, mirrored (which is no copy here). The figure is in how many of 255 waves two hashes
-differ: quantiles over all pictures for each kind of copy, and over all pairs of different pictures. The share found is
-that of the copies within the distance called near.
+differ: quantiles over all pictures for each kind of copy, and over all pairs of different pictures. Near is the share
+of the copies within the distance called so. Found is how many of those an index leads to, by the terms that are looked
+for in each step: as they are and with uncertain bits turned; with one bit turned; with both. Likewise, how many of the
+pairs of different pictures are looked at for nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageEnhance, ImageOps
 
-from darkroom.catalog.perceptual_hash import NEAR, distance
+from darkroom.catalog.perceptual_hash import NEAR, distance, probes, terms
 from darkroom.transform import Order
 from darkroom.transform.inline import InlineTransform
 from machine import print_machine
@@ -45,24 +47,43 @@ def main() -> None:
     print(f"{len(found)} pictures, {'generated' if photos is None else 'given'}; near is at most {NEAR} of 255\n")
     hashes = [hashed(picture) for picture in found]
     known = [(picture, one) for picture, one in zip(found, hashes, strict=True) if one is not None]
-    print(f"{'':24}{'median':>8}{'90 %':>8}{'most':>8}{'found':>9}")
+    print(f"{'':24}{'median':>8}{'90 %':>8}{'most':>8}{'near':>9}{'found of these, after each step':>36}")
+    every: list[tuple[str, str]] = []
     for name, change in COPIES.items():
-        apart = []
-        for picture, one in known:
-            other = hashed(change(picture))
-            apart.append(255 if other is None else distance(one, other))
-        row(name, apart)
-    pairs = [distance(one, other) for (_, one), (_, other) in itertools.combinations(known, 2)]
-    print(f"\n{len(pairs)} pairs of different pictures: least {min(pairs)}, median {statistics.median(pairs):.0f};")
-    near = sum(apart <= NEAR for apart in pairs)
-    print(f"  {near} of them within {NEAR}; without a hash, because plain: {len(found) - len(known)}")
+        copies = [(one, hashed(change(picture))) for picture, one in known]
+        apart = [255 if other is None else distance(one, other) for one, other in copies]
+        near = [(one, other) for one, other in copies if other is not None and distance(one, other) <= NEAR]
+        row(name, apart, near)
+        every += near
+    print(f"{'all of these':48}{len(every):9}{shares(every):>36}")
+    pairs = [(one, other) for (_, one), (_, other) in itertools.combinations(known, 2)]
+    apart = [distance(one, other) for one, other in pairs]
+    print(f"\n{len(pairs)} pairs of different pictures: least {min(apart)}, median {statistics.median(apart):.0f};")
+    alike = sum(one <= NEAR for one in apart)
+    print(f"  {alike} of them within {NEAR}; without a hash, because plain: {len(found) - len(known)}")
+    others = [pair for pair, one in zip(pairs, apart, strict=True) if one > NEAR]
+    print(f"  looked at for nothing: {shares(others, digits=2)}")
 
 
-def row(name: str, apart: list[int]) -> None:
+def row(name: str, apart: list[int], near: list[tuple[str, str]]) -> None:
     """Print the quantiles of one kind of copy."""
     ordered = sorted(apart)
-    near = sum(one <= NEAR for one in ordered) / len(ordered)
-    print(f"{name:24}{ordered[len(ordered) // 2]:8}{ordered[len(ordered) * 9 // 10]:8}{ordered[-1]:8}{near:9.1%}")
+    share = len(near) / len(ordered)
+    quantiles = ordered[len(ordered) // 2], ordered[len(ordered) * 9 // 10], ordered[-1]
+    print(f"{name:24}{''.join(f'{one:8}' for one in quantiles)}{share:9.1%}{shares(near):>36}")
+
+
+def shares(pairs: list[tuple[str, str]], *, digits: int = 1) -> str:
+    """Return of how many pairs the one is looked at when the like of the other is looked for, after each step."""
+    if not pairs:
+        return "-"
+    after = [0, 0, 0]
+    for one, other in pairs:
+        looked_for: set[str] = set()
+        for number, step in enumerate(probes(one)):
+            looked_for.update(step)
+            after[number] += not looked_for.isdisjoint(terms(other))
+    return "  ".join(f"{count / len(pairs):.{digits}%}" for count in after)
 
 
 def hashed(picture: Image.Image) -> str | None:
@@ -98,7 +119,9 @@ def warmer(picture: Image.Image) -> Image.Image:
 COPIES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "resized to a quarter": lambda one: one.resize((max(1, one.width // 4), max(1, one.height // 4))),
     "JPEG quality 20": recompressed,
+    "cropped 2 % a side": cropped(0.02),
     "cropped 3 % a side": cropped(0.03),
+    "cropped 4 % a side": cropped(0.04),
     "cropped 6 % a side": cropped(0.06),
     "lighter by a third": lambda one: ImageEnhance.Brightness(one.convert("RGB")).enhance(1.33),
     "darker by a third": lambda one: ImageEnhance.Brightness(one.convert("RGB")).enhance(0.67),

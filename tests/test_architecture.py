@@ -52,6 +52,7 @@ CORE = {
             "verify",
             "failures",
             "library",
+            "copies",
         )
     ),
     *(f"darkroom.{name}" for name in ("holdings", "transfer", "exports", "files", "trust")),

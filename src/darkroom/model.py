@@ -262,6 +262,16 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Likeness:
+    """An image that is like another one: of the same bytes, or near by its perceptual hash, or both."""
+
+    image: Image
+    same_bytes: bool
+    distance: int | None
+    """In how many of 255 waves they differ (``catalog/perceptual_hash.py``); ``None`` where one has no hash."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """In the query's order. ``next`` is the cursor of the page after this one; only ``None`` ends a listing."""
 

@@ -209,8 +209,10 @@ class Service:
         ``TooLarge``, ``Conflict``, ``OverQuota``, ``StorageFull``.
         """
         self._refuse_at_once(upload, body)
-        fingerprint = f"{upload.fingerprint} {_digest_of(body)}" if idempotency_key else ""
-        image, is_new = self.begin(owner, upload, State.PROCESSING, fingerprint, idempotency_key)
+        digest = _digest_of(body)
+        fingerprint = f"{upload.fingerprint} {digest}"
+        received = dataclasses.replace(upload, sha256=upload.sha256 or digest)
+        image, is_new = self.begin(owner, received, State.PROCESSING, fingerprint, idempotency_key)
         if image.state is not State.PROCESSING:
             return image
         self.reached(Step.IMAGE_CREATED)

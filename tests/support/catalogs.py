@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from darkroom.catalog import WORK_PER_PAGE
+from darkroom.catalog import WORK_PER_PAGE, terms
 from darkroom.catalog.dynamodb import DynamoCatalog
 from darkroom.catalog.memory import MemoryCatalog
 from darkroom.catalog.sqlite import SqliteCatalog
@@ -37,22 +37,24 @@ TABLES: list[Tables | None] = [None]
 
 
 @contextmanager
-def opened(kind: str, *, work_per_page: int = WORK_PER_PAGE) -> Iterator[Catalog]:
+def opened(
+    kind: str, *, work_per_page: int = WORK_PER_PAGE, kinds: frozenset[terms.Kind] = terms.ALL_KINDS
+) -> Iterator[Catalog]:
     """Give a new, empty catalog; what it keeps is gone at the end."""
     if kind == "memory":
-        yield MemoryCatalog(work_per_page=work_per_page)
+        yield MemoryCatalog(work_per_page=work_per_page, kinds=kinds)
         return
     if kind == "dynamodb":
         tables = TABLES[0]
         assert tables is not None
         name = tables.make()
         try:
-            with closing(DynamoCatalog(tables.client, name, work_per_page=work_per_page)) as on_table:
+            with closing(DynamoCatalog(tables.client, name, work_per_page=work_per_page, kinds=kinds)) as on_table:
                 yield on_table
         finally:
             tables.drop(name)
         return
     with tempfile.TemporaryDirectory() as folder:
-        durable = SqliteCatalog(Path(folder) / "catalog.sqlite", work_per_page=work_per_page)
+        durable = SqliteCatalog(Path(folder) / "catalog.sqlite", work_per_page=work_per_page, kinds=kinds)
         yield durable
         durable.close()

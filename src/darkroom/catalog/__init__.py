@@ -106,6 +106,14 @@ class Catalog(Protocol):
         """
         ...
 
+    def alike(self, owner: str, perceptual_hash: str) -> tuple[Image, ...]:
+        """Return the owner's ready images whose perceptual hash is near this one, the nearest first, then the oldest.
+
+        Those that ``perceptual_hash.nearest`` finds: most, not all. Looks at no more than ``WORK_PER_PAGE``. Raises
+        ``InvalidRequest`` when the index is without ``terms.Kind.LIKENESS``.
+        """
+        ...
+
     def labels(self, owner: str, kind: LabelKind, *, prefix: str, after: str, limit: int) -> tuple[Label, ...]:
         """Return the first ``limit`` tags or albums that ready images of the owner have, in the order of their keys.
 

@@ -298,6 +298,10 @@ class DynamoCatalog:
             more = part.more
             after = part.last if more else after
 
+    def alike(self, owner: str, perceptual_hash: str) -> tuple[Image, ...]:
+        terms.check_kind("similar", terms.Kind.LIKENESS, self._kinds)
+        return self._finder.alike(owner, perceptual_hash, range(self._shards_of(owner).reads))
+
     def labels(self, owner: str, kind: LabelKind, *, prefix: str, after: str, limit: int) -> tuple[Label, ...]:
         return self._labels.listed(owner, kind, prefix, after, limit)
 

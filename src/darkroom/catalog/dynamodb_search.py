@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from darkroom import names
 from darkroom.catalog import GET_MANY_MAX, cursors
 from darkroom.catalog import dynamodb_entries as entries
+from darkroom.catalog import perceptual_hash as hashes
 from darkroom.errors import Unavailable
+from darkroom.model import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from darkroom.catalog.terms import Plan
     from darkroom.dynamodb import Table
@@ -73,6 +75,22 @@ class Finder:
             bounds = plan.bounds(part.last)
             amount = min(2 * amount, GET_MANY_MAX)
         return cursors.page(plan, tuple(found), limit, looked_to)
+
+    def alike(self, owner: str, perceptual_hash: str, shards: range) -> tuple[Image, ...]:
+        """Return the ready images whose hash is near this one, as ``Catalog.alike``."""
+        seen: dict[str, Image] = {}
+
+        def under(wanted: tuple[str, ...], amount: int) -> Iterator[tuple[str, str]]:
+            partitions = [entries.partition(owner, term, shard) for term in wanted for shard in shards]
+            (parts,) = self._reader.parts([partitions], ("", entries.AFTER_ALL), amount)
+            for image_id, found in self._look(entries.merged(parts, amount).ids).items():
+                facts = found.image.facts
+                if facts is not None and facts.perceptual_hash is not None:
+                    seen[image_id] = found.image
+                    yield image_id, facts.perceptual_hash
+
+        near = hashes.nearest(perceptual_hash, under, work=self._work_per_page)
+        return tuple(seen[image_id] for image_id in near if seen[image_id].state is State.READY)
 
     def _choose(self, groups: list[list[str]], wanted: int, *, oldest_first: bool) -> _Walked:
         """Return which group to walk, and what was learned of the others by looking at the first of each."""

@@ -23,6 +23,7 @@ from darkroom.catalog import (
     quotas,
     terms,
 )
+from darkroom.catalog import perceptual_hash as hashes
 from darkroom.errors import AlreadyExists, Conflict, NotFound, VersionMoved
 from darkroom.model import Page, State
 
@@ -123,6 +124,18 @@ class MemoryCatalog:
         looked_to = candidates[-1] if len(candidates) == self._work_per_page else None
         return cursors.page(plan, found, query.limit, looked_to)
 
+    def alike(self, owner: str, perceptual_hash: str) -> tuple[Image, ...]:
+        terms.check_kind("similar", terms.Kind.LIKENESS, self._kinds)
+        with self._lock:
+
+            def under(wanted: tuple[str, ...], amount: int) -> list[tuple[str, str]]:
+                ids = heapq.nlargest(amount, {each for term in wanted for each in self._index.get((owner, term), ())})
+                return [(image_id, _hash_of(self._images[image_id])) for image_id in ids]
+
+            near = hashes.nearest(perceptual_hash, under, work=self._work_per_page)
+            found = (self._images[image_id] for image_id in near)
+            return tuple(image for image in found if image.state is State.READY)
+
     def labels(self, owner: str, kind: LabelKind, *, prefix: str, after: str, limit: int) -> tuple[Label, ...]:
         with self._lock:
             counted = self._labels.get((owner, kind), {})
@@ -195,3 +208,9 @@ class MemoryCatalog:
             del ids[bisect.bisect_left(ids, image.id)]
             if not ids:
                 del self._index[image.owner, term]
+
+
+def _hash_of(image: Image) -> str:
+    assert image.facts is not None
+    assert image.facts.perceptual_hash is not None
+    return image.facts.perceptual_hash

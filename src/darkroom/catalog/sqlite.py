@@ -29,6 +29,7 @@ from darkroom.catalog import (
     sqlite_labels,
     terms,
 )
+from darkroom.catalog import perceptual_hash as hashes
 from darkroom.catalog.documents import from_document, to_document
 from darkroom.catalog.sqlite_search import FUNCTIONS, as_json, first_ids, known_terms, packed
 from darkroom.errors import AlreadyExists, Conflict, NotFound, VersionMoved
@@ -248,6 +249,17 @@ class SqliteCatalog:
         in_order = tuple(sorted(found, key=lambda image: image.id, reverse=not plan.oldest_first))
         return cursors.page(plan, in_order, query.limit, looked_to)
 
+    def alike(self, owner: str, perceptual_hash: str) -> tuple[Image, ...]:
+        terms.check_kind("similar", terms.Kind.LIKENESS, self._kinds)
+        with self._snapshot() as connection:
+
+            def under(wanted: tuple[str, ...], amount: int) -> list[tuple[str, str]]:
+                return connection.execute(_HASHES_UNDER, (owner, as_json(wanted), amount)).fetchall()
+
+            near = hashes.nearest(perceptual_hash, under, work=self._work_per_page)
+            found = {image.id: image for image in _load(connection, near)}
+        return tuple(found[image_id] for image_id in near if found[image_id].state is State.READY)
+
     def labels(self, owner: str, kind: LabelKind, *, prefix: str, after: str, limit: int) -> tuple[Label, ...]:
         with self._database.read() as connection:
             return sqlite_labels.listed(connection, owner, kind, prefix, after, limit)
@@ -384,6 +396,15 @@ _WALK_WITH_TERMS = (
 _WALK_UNDER = (
     "SELECT image FROM entries WHERE term IN (SELECT value FROM json_each(?)) AND image > ? ORDER BY image LIMIT ?"
 )
+_HASHES_UNDER = """
+SELECT id, json_extract(documents.document, '$.facts.perceptual_hash')
+FROM images JOIN documents ON number = images.document
+WHERE id IN (
+    SELECT DISTINCT image FROM entries WHERE term IN (
+        SELECT number FROM terms WHERE owner = ? AND term IN (SELECT value FROM json_each(?))
+    ) ORDER BY image DESC LIMIT ?
+)
+"""
 # There are many terms and few owners, so it jumps from owner to owner (https://www.sqlite.org/lang_with.html).
 _OF_ALL_OWNERS = """
 WITH RECURSIVE every_owner (owner) AS (

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from darkroom import names
 from darkroom.catalog import colors as palette
+from darkroom.catalog import perceptual_hash
 from darkroom.errors import InvalidRequest
 from darkroom.model import Order, State
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from darkroom.catalog.colors import Lab
-    from darkroom.model import Image, Query
+    from darkroom.model import Facts, Image, Query
 
 REVISION = 1
 """Counts the changes of what an image is found under. An index says by which it was made, and is made anew."""
@@ -76,6 +77,8 @@ class Kind(StrEnum):
     """Words of what camera and lens call themselves."""
     COLORS = "colors"
     """Parts of the colours that the main colours lie in."""
+    LIKENESS = "likeness"
+    """Bands of the perceptual hash."""
 
 
 ALL_KINDS = frozenset(Kind)
@@ -153,22 +156,28 @@ def terms(image: Image, kinds: frozenset[Kind] = ALL_KINDS) -> frozenset[str]:
     if Kind.WORDS in kinds:
         found.update(f"word:{word}" for word in _words_of(image))
     if image.facts is not None:
-        source, exif = image.facts.source, image.facts.exif
-        found.add(f"format:{source.format.value}")
-        found.add(f"orientation:{source.orientation.value}")
-        found.add(f"sha256:{source.sha256}")
-        taken = _taken(exif.taken_at)
-        if taken is not None:
-            found.add(_taken_in(taken // TAKEN_SPAN))
-        if Kind.CAMERA in kinds:
-            found.update(f"camera:{word}" for word in words(exif.camera or ""))
-            found.update(f"lens:{word}" for word in words(exif.lens or ""))
-        if Kind.COLORS in kinds:
-            found.update(f"color:{palette.cell(color)}" for color in colors(image))
+        found.update(_of_facts(image.facts, kinds))
     elif image.promised_sha256 is not None:
         # So that an uploader who comes back finds what it has begun, and what has failed, before it sends them again.
         found.add(f"sha256:{image.promised_sha256}")
     return frozenset(found)
+
+
+def _of_facts(facts: Facts, kinds: frozenset[Kind]) -> Iterator[str]:
+    source, exif = facts.source, facts.exif
+    yield f"format:{source.format.value}"
+    yield f"orientation:{source.orientation.value}"
+    yield f"sha256:{source.sha256}"
+    taken = _taken(exif.taken_at)
+    if taken is not None:
+        yield _taken_in(taken // TAKEN_SPAN)
+    if Kind.CAMERA in kinds:
+        yield from (f"camera:{word}" for word in words(exif.camera or ""))
+        yield from (f"lens:{word}" for word in words(exif.lens or ""))
+    if Kind.COLORS in kinds:
+        yield from (f"color:{palette.cell(color)}" for color in _colors_of(facts))
+    if Kind.LIKENESS in kinds and facts.perceptual_hash is not None:
+        yield from perceptual_hash.terms(facts.perceptual_hash)
 
 
 def measures(image: Image) -> dict[str, int]:
@@ -182,9 +191,11 @@ def measures(image: Image) -> dict[str, int]:
 
 def colors(image: Image) -> tuple[Lab, ...]:
     """Return the main colours of an image whose pixels were looked at, else none."""
-    if image.facts is None:
-        return ()
-    return tuple(map(palette.lab, image.facts.colors or (image.facts.color,)))
+    return () if image.facts is None else _colors_of(image.facts)
+
+
+def _colors_of(facts: Facts) -> tuple[Lab, ...]:
+    return tuple(map(palette.lab, facts.colors or (facts.color,)))
 
 
 def matches(image: Image, query: Query) -> bool:
@@ -287,7 +298,7 @@ def _words_of(image: Image) -> set[str]:
 
 
 def _query_words(parameter: str, text: str, kind: Kind, kinds: frozenset[Kind]) -> set[str]:
-    _check_kind(parameter, kind, kinds)
+    check_kind(parameter, kind, kinds)
     if len(text) > QUERY_LETTERS_MAX:
         msg = f"{parameter} has {len(text)} characters; at most {QUERY_LETTERS_MAX} can be asked for"
         raise InvalidRequest(msg)
@@ -299,14 +310,15 @@ def _query_words(parameter: str, text: str, kind: Kind, kinds: frozenset[Kind]) 
 
 
 def _query_color(text: str, kinds: frozenset[Kind]) -> Lab:
-    _check_kind("color", Kind.COLORS, kinds)
+    check_kind("color", Kind.COLORS, kinds)
     color = f"#{text.lower()}"
     if not palette.is_color(color):
         raise InvalidRequest("color must be rrggbb, six hexadecimal digits such as ff8800")
     return palette.lab(color)
 
 
-def _check_kind(parameter: str, kind: Kind, kinds: frozenset[Kind]) -> None:
+def check_kind(parameter: str, kind: Kind, kinds: frozenset[Kind]) -> None:
+    """Raise ``InvalidRequest`` when what is asked for takes a kind of terms that this index is without."""
     if kind not in kinds:
         msg = f"{parameter} cannot be searched for here: the operator keeps no index of {kind.value}; leave it out"
         raise InvalidRequest(msg, code="not-searchable")

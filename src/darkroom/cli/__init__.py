@@ -26,6 +26,7 @@ from darkroom.cli import (
     search,
     secrets,
     serve,
+    similar,
     transfer,
     url,
     usage,
@@ -49,6 +50,7 @@ def command_line() -> typer.Typer:
     app.command(name="search")(search.search)
     app.command(name="tags")(labels.tags)
     app.command(name="albums")(labels.albums)
+    app.command(name="similar")(similar.similar)
     app.command(name="show")(images.show)
     app.command(name="tag")(images.tag)
     app.command(name="rm")(images.remove)

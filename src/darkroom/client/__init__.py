@@ -33,7 +33,7 @@ from darkroom.client.answers import (
 from darkroom.client.calls import Client
 from darkroom.client.connection import Patience
 from darkroom.client.errors import ApiError, ClientError, Damaged, SourceChanged, UnexpectedAnswer, Unreachable
-from darkroom.client.library import Label
+from darkroom.client.library import Label, Likeness
 
 __all__ = [
     "ApiError",
@@ -48,6 +48,7 @@ __all__ = [
     "Label",
     "Labels",
     "Level",
+    "Likeness",
     "Page",
     "PartedTicket",
     "Patience",

@@ -27,7 +27,7 @@ from darkroom.client.answers import (
 )
 from darkroom.client.connection import Call, Connection, Patience
 from darkroom.client.errors import ApiError, Damaged, UnexpectedAnswer
-from darkroom.client.library import Label
+from darkroom.client.library import Label, Likeness
 from darkroom.client.sending import Sending, chunks
 
 if TYPE_CHECKING:
@@ -196,6 +196,11 @@ class Client:
             if page.next is None:
                 return
             cursor = page.next
+
+    def similar(self, image_id: str, *, limit: int = 50) -> list[Likeness]:
+        """Return the ready images that are copies of this one: of the same bytes first, then the nearest."""
+        call = _read(f"{_image_url(image_id)}/similar", [("limit", str(limit))])
+        return _parsed(_items_of(Likeness.from_json), self._send(call))
 
     def tags(self, prefix: str = "") -> Iterator[Label]:
         """Yield the tags of ready images that begin with ``prefix``, in the order of their names."""

@@ -30,6 +30,7 @@ from darkroom.http.lingering import Lingering
 from darkroom.http.originals import original_routes
 from darkroom.http.problems import PROBLEM_TYPE, PROTOCOL_CODES, problem, raw_problem
 from darkroom.http.signing import signing_routes
+from darkroom.http.similar import similar_routes
 from darkroom.http.uploads import upload_routes
 from darkroom.http.waiting import POLL_SECONDS, Waiting
 
@@ -112,6 +113,7 @@ def create_api(
         upload_routes(service, authority, options.base_url),
         original_routes(service, authority, options.original_elsewhere),
         label_routes(service, authority),
+        similar_routes(service, authority, options.delivery_url),
         key_routes(access, authority),
         limit_routes(service, authority),
         about_routes(service, authority, options.exposition),

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from darkroom.access import Caller, Scope
+from darkroom.copies import Copies
 from darkroom.http.authority import Authority
 from darkroom.http.documents import (
     ImageDocument,
@@ -26,6 +27,7 @@ from darkroom.http.parameters import (
     wait_seconds,
 )
 from darkroom.http.reception import Reception
+from darkroom.http.similar import ReceivedDocument
 from darkroom.http.small_door import SMALL_DOOR_BODY, take_small_file
 from darkroom.http.waiting import Waiting
 from darkroom.model import Image, State
@@ -43,17 +45,18 @@ def image_routes(
 ) -> APIRouter:
     """Return the routes; ``reception`` takes bodies in, ``delivery_url`` is where ``/i/`` lies."""
     router = APIRouter(tags=["images"])
+    copies = Copies(service)
     reader = Annotated[Caller, Depends(authority.needs(Scope.READ))]
     writer = Annotated[Caller, Depends(authority.needs(Scope.WRITE))]
 
-    def shown(image: Image, status: int = 200, headers: dict[str, str] | None = None) -> JSONResponse:
+    def shown(image: Image, status: int = 200, headers: dict[str, str] | None = None, **more: object) -> JSONResponse:
         fields = {"etag": f'"{image.version}"', "cache-control": "no-store"} | (headers or {})
-        return JSONResponse(image_document(image, delivery_url), status, fields)
+        return JSONResponse(image_document(image, delivery_url) | more, status, fields)
 
     @router.post(
         "/v1/images",
         status_code=202,
-        responses={201: {"model": ImageDocument}, 202: {"model": ImageDocument}},
+        responses={201: {"model": ReceivedDocument}, 202: {"model": ReceivedDocument}},
         openapi_extra=SMALL_DOOR_BODY,
     )
     async def post_image(
@@ -72,9 +75,10 @@ def image_routes(
                 image = await reception.store(receive, caller.owner, upload, file.path)
             finally:
                 await run_in_threadpool(partial(file.path.unlink, missing_ok=True))
+        duplicates = await run_in_threadpool(copies.duplicates, image)
         image = await waiting.until_settled(image, wait_seconds(prefer))
         status = 201 if image.state is State.READY else 202
-        return shown(image, status, {"location": f"/v1/images/{image.id}"})
+        return shown(image, status, {"location": f"/v1/images/{image.id}"}, duplicates=duplicates)
 
     @router.get("/v1/images", response_model=PageDocument)
     def list_images(caller: reader, parameters: Search) -> JSONResponse:

@@ -5,16 +5,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from darkroom.access import Caller, Scope
+from darkroom.copies import Copies
 from darkroom.http.authority import Authority
 from darkroom.http.documents import (
     CompletedDocument,
     NewUpload,
     PartedUploadDocument,
-    UploadDocument,
     parted_upload_document,
     upload_document,
 )
 from darkroom.http.parameters import IdempotencyKey
+from darkroom.http.similar import OpenedDocument, OpenedInPartsDocument
 from darkroom.inparts import InParts
 from darkroom.service import Service
 from darkroom.uploads import PartedTicket
@@ -29,7 +30,7 @@ def upload_routes(service: Service, authority: Authority, base_url: str) -> APIR
     needs_write = authority.needs(Scope.WRITE)
     in_parts = InParts(service)
 
-    @router.post("/v1/uploads", status_code=201, response_model=UploadDocument | PartedUploadDocument)
+    @router.post("/v1/uploads", status_code=201, response_model=OpenedDocument | OpenedInPartsDocument)
     def post_upload(
         body: NewUpload,
         response: Response,
@@ -49,9 +50,10 @@ def upload_routes(service: Service, authority: Authority, base_url: str) -> APIR
         image, ticket = service.open_upload(caller.owner, upload, idempotency_key=idempotency_key)
         response.headers["cache-control"] = "no-store"
         response.headers["location"] = f"/v1/images/{image.id}"
+        told = {"duplicates": Copies(service).duplicates(image)}
         if isinstance(ticket, PartedTicket):
-            return parted_upload_document(image.id, ticket, base_url)
-        return upload_document(image.id, ticket)
+            return parted_upload_document(image.id, ticket, base_url) | told
+        return upload_document(image.id, ticket) | told
 
     @router.get("/v1/uploads/{id}", response_model=PartedUploadDocument)
     def get_upload(
