@@ -19,6 +19,8 @@ EMULATOR_VENV := .venv-emulator
 EMULATOR := $(EMULATOR_VENV)/.installed
 INFRA_VENV := .venv-infra
 INFRA := $(INFRA_VENV)/.installed
+BENCH_VENV := .venv-bench
+PEERS := $(BENCH_VENV)/.installed
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
     --no-emit-find-links --quiet
 # Tests that need one of these are left out, with the reason, where it is missing.
@@ -48,7 +50,7 @@ goldens: $(DEV) ## write the golden pictures that are new or look different; loo
 contact-sheet: $(DEV) ## draw every golden case on one sheet, for your eyes: contact-sheet.png
 	$(BIN)/python tests/support/contact_sheet.py
 
-bench: $(DEV) $(EMULATOR) $(INFRA) ## measure everything that has a figure (BENCH=deliver for one)
+bench: $(DEV) $(EMULATOR) $(INFRA) $(PEERS) ## measure everything that has a figure (BENCH=deliver for one)
 	@if [ -n "$(BENCH)" ]; then $(BIN)/python bench/$(BENCH).py; \
 	else for script in bench/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done; fi
 
@@ -73,13 +75,14 @@ lock: ## write the lists in requirements/ anew (needs uv)
 	$(COMPILE) pyproject.toml -c requirements/build.txt -o requirements/run.txt
 	$(COMPILE) pyproject.toml --extra aws -c requirements/run.txt -o requirements/aws.txt
 	$(COMPILE) requirements/dev.in -c requirements/aws.txt -c requirements/build.txt -o requirements/dev.txt
+	$(COMPILE) requirements/bench.in -c requirements/build.txt -o requirements/bench.txt
 	$(COMPILE) requirements/emulator.in -o requirements/emulator.txt
 	$(COMPILE) requirements/infra.in -o requirements/infra.txt
 	$(COMPILE) requirements/lambda-api.in -c requirements/aws.txt -o requirements/lambda-api.txt
 	$(COMPILE) requirements/lambda-transform.in -c requirements/aws.txt -o requirements/lambda-transform.txt
 
 clean: ## remove what was installed and cached (not the data)
-	rm -rf $(VENV) $(EMULATOR_VENV) $(INFRA_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules bench/node_modules dist
+	rm -rf $(VENV) $(EMULATOR_VENV) $(INFRA_VENV) $(BENCH_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules bench/node_modules dist
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -113,4 +116,13 @@ $(INFRA): requirements/build.txt requirements/infra.txt | $(BIN)/python
 	@$(INFRA_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
 	@$(INFRA_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	    --no-build-isolation -r requirements/infra.txt
+	@touch $@
+
+# As above.
+$(PEERS): requirements/build.txt requirements/bench.txt | $(BIN)/python
+	@echo "Installing what some benches measure against into $(BENCH_VENV) …"
+	@$(PYTHON) -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	    --no-build-isolation -r requirements/bench.txt
 	@touch $@

@@ -122,7 +122,7 @@ class OnDemand:
             image = self._ready(image_id)
             began = time.monotonic()
             slot, kept_size = self._rendered(image, transformation, wanted)
-            service.assets.put(key, slot.body, content_type=slot.format.content_type)
+            service.assets.put(key, slot.body, content_type=slot.format.content_type, lasting=False)
             put = True
             current = service.catalog.get(image_id)
             result = Result(

@@ -69,18 +69,21 @@ class Database:
         version: int,
         steps: Sequence[str] = (),
         functions: Mapping[str, Callable[..., SqlValue]] | None = None,
+        lasting: bool = True,
     ) -> None:
         """Open ``path``, making it with ``schema`` when it is new and bringing it up to ``version`` when it is older.
 
         ``steps`` are SQL: the first leads from version 1 to 2, the last to ``version``, and each is carried out whole
         or not at all. Statements end with a semicolon at the end of a line. ``functions`` are pure ones that SQL may
-        call by these names. Raises ``Unavailable`` when the file is of a later version or cannot be opened.
+        call by these names. What is not ``lasting`` may forget its last writes when the machine loses its power, though
+        not when a process dies. Raises ``Unavailable`` when the file is of a later version or cannot be opened.
         """
         if len(steps) != version - 1:
             msg = f"{len(steps)} steps do not lead from version 1 to {version}"
             raise ValueError(msg)
         self._path = path
         self._functions = functions or {}
+        self._synchronous = "FULL" if lasting else "NORMAL"
         self._begin()
         found = self._set_up(schema, version)
         while found < version:
@@ -98,7 +101,7 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection inside a transaction that holds the write lock; durable when the block ends."""
+        """Give a connection inside a transaction that holds the write lock; durable when the block ends, if lasting."""
         with self._translated():
             connection = self._connection()
             with self._writing:
@@ -150,7 +153,7 @@ class Database:
         if connection is None:
             connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
             _write_ahead(connection)
-            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
             for name, function in self._functions.items():

@@ -48,9 +48,10 @@ def keys(bucket: Bucket, prefix: str = "") -> list[str]:
     return [stat.key for stat in bucket.list(prefix)]
 
 
-def test_an_object_comes_out_as_it_went_in(bucket: Bucket) -> None:
+@pytest.mark.parametrize("lasting", [True, False])
+def test_an_object_comes_out_as_it_went_in(bucket: Bucket, lasting: bool) -> None:  # noqa: FBT001  # a parameter
     body = pictures.png()
-    bucket.put(KEY, body, content_type="image/png")
+    bucket.put(KEY, body, content_type="image/png", lasting=lasting)
     stored = bucket.get(KEY)
     assert stored.body == body
     assert stored.content_type == "image/png"

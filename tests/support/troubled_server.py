@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from darkroom import settings as configuration
 from darkroom.bucket.notifying import NotifyingBucket
@@ -45,10 +45,10 @@ class TroubledBucket:
         self._bucket = bucket
         self._does = does
 
-    def put(self, key: str, body: bytes | Path, *, content_type: str, create_only: bool = False) -> Stat:
+    def put(self, key: str, body: bytes | Path, **said: Any) -> Stat:
         if self._trouble():
             raise Unavailable(BROKEN)
-        return self._bucket.put(key, body, content_type=content_type, create_only=create_only)
+        return self._bucket.put(key, body, **said)
 
     def get(self, key: str) -> Stored:
         stored = self._bucket.get(key)

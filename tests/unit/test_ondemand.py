@@ -125,6 +125,14 @@ def test_a_result_that_is_not_as_it_was_put_is_made_anew(room, transform, image,
     assert len(transform.seen) == 2
 
 
+def test_a_result_that_the_ledger_lost_is_made_anew_in_its_place(room, transform, image):
+    make(room, image)
+    room.results.forget(image.id, "t/width=60.jpg", room.clock() + timedelta(days=1))
+    make(room, image)
+    assert len(transform.seen) == 2
+    assert results_of(room) == [key(image)]
+
+
 # ------------------------------------------------------------------ of what it is made
 
 

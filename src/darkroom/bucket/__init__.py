@@ -31,15 +31,20 @@ class Stored:
 
 
 class Bucket(Protocol):
-    """Objects appear whole or not at all, and are durable when ``put`` returns.
+    """Objects appear whole or not at all, and are durable when ``put`` returns, unless they need not last.
 
     Keys are the ones of ``names.py``: segments of ``a-z A-Z 0-9 . _ , : = -`` joined by slashes, never ``..``; any
     other key raises ``ValueError``, because only a mistake of ours can make one. Every verb may raise ``Unavailable``
     when the store does not answer, and ``put`` raises ``StorageFull`` when there is no room (then nothing is kept).
     """
 
-    def put(self, key: str, body: bytes | Path, *, content_type: str, create_only: bool = False) -> Stat:
+    def put(
+        self, key: str, body: bytes | Path, *, content_type: str, create_only: bool = False, lasting: bool = True
+    ) -> Stat:
         """Store ``body``: bytes, or a file that the bucket may take over (the caller no longer relies on it).
+
+        What is not ``lasting`` may be lost or spoiled when the machine loses its power, though not when a process dies:
+        for what can be made again and is compared with its checksum whenever it is read.
 
         With ``create_only`` raises ``AlreadyExists`` when there is an object under ``key``, which then stays as it is;
         of many who try at once exactly one succeeds. Otherwise replaces what is there in one step.

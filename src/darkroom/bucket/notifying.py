@@ -29,9 +29,11 @@ class NotifyingBucket:
         self._bucket = bucket
         self._queue = queue
 
-    def put(self, key: str, body: bytes | Path, *, content_type: str, create_only: bool = False) -> Stat:
+    def put(
+        self, key: str, body: bytes | Path, *, content_type: str, create_only: bool = False, lasting: bool = True
+    ) -> Stat:
         try:
-            stat = self._bucket.put(key, body, content_type=content_type, create_only=create_only)
+            stat = self._bucket.put(key, body, content_type=content_type, create_only=create_only, lasting=lasting)
         except AlreadyExists:
             self._announce_again(key)
             raise

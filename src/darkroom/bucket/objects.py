@@ -117,7 +117,15 @@ class ObjectBucket:
         """Return the bucket that lies in ``folder``, and leaves ``reserve`` bytes of its disk to others."""
         return FolderBucket(folder, reserve=reserve)
 
-    def put(self, key: str, body: bytes | Path, *, content_type: str, create_only: bool = False) -> Stat:
+    def put(
+        self,
+        key: str,
+        body: bytes | Path,
+        *,
+        content_type: str,
+        create_only: bool = False,
+        lasting: bool = True,  # noqa: ARG002 # a cloud makes no difference
+    ) -> Stat:
         _check(key)
         size = len(body) if isinstance(body, bytes) else body.stat().st_size
         attributes: Attributes = {"Content-Type": content_type}
@@ -231,18 +239,27 @@ class FolderBucket(ObjectBucket):
                         staged.unlink()
             super().__init__(LocalStore(self._folder))
 
-    def put(self, key: str, body: bytes | Path, *, content_type: str, create_only: bool = False) -> Stat:  # noqa: ARG002 # told from the bytes when read
+    def put(
+        self,
+        key: str,
+        body: bytes | Path,
+        *,
+        content_type: str,  # noqa: ARG002 # told from the bytes when read
+        create_only: bool = False,
+        lasting: bool = True,
+    ) -> Stat:
         _check(key)
         target = self._folder / key
         staged = self._folder / f"put#{secrets.randbits(60)}"
         with _translated(key):
             self._check_room(len(body) if isinstance(body, bytes) else 0)  # what is a file already takes no more
             try:
-                facts = _stage(body, staged)
+                facts = _stage(body, staged, lasting=lasting)
                 self._place(staged, target, create_only=create_only)
             finally:
                 staged.unlink(missing_ok=True)
-            self._make_durable(target.parent)
+            if lasting:
+                self._make_durable(target.parent)
         return _file_stat(key, facts)
 
     def _place(self, staged: Path, target: Path, *, create_only: bool) -> None:
@@ -362,8 +379,8 @@ class FolderBucket(ObjectBucket):
         return UNKNOWN_TYPE if found is None else found.content_type
 
 
-def _stage(body: bytes | Path, staged: Path) -> os.stat_result:
-    """Bring ``body`` under the name ``staged`` and its bytes to the disk."""
+def _stage(body: bytes | Path, staged: Path, *, lasting: bool) -> os.stat_result:
+    """Bring ``body`` under the name ``staged`` and, if it is to last, its bytes to the disk."""
     if isinstance(body, Path):
         try:
             body.rename(staged)
@@ -380,7 +397,8 @@ def _stage(body: bytes | Path, staged: Path) -> os.stat_result:
         # while a number is given to the next file, so the time is the system clock's.
         now = time.time_ns()
         os.utime(descriptor, ns=(now, now))
-        os.fsync(descriptor)
+        if lasting:
+            os.fsync(descriptor)
         return os.fstat(descriptor)
     finally:
         os.close(descriptor)

@@ -1,4 +1,4 @@
-"""The results as a table."""
+"""The results as a table; a power failure may take the last of them, which are then made again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class SqliteResults:
     """``Results`` in the file ``path``. ``clock`` returns the present as an aware moment."""
 
     def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
-        self._database = Database(path, _SCHEMA, version=1)
+        self._database = Database(path, _SCHEMA, version=1, lasting=False)
         self._clock = clock
 
     def find(self, image_id: str, name: str) -> Result | None:

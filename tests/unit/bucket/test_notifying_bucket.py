@@ -99,7 +99,7 @@ def test_an_object_that_went_before_it_could_be_published_again_needs_no_event(q
         def __init__(self) -> None:
             super().__init__(ObjectBucket.memory()._store)
 
-        def put(self, key: str, body: bytes | Path, *, content_type: str, create_only: bool = False) -> Stat:
+        def put(self, key: str, body: bytes | Path, **_said: object) -> Stat:
             raise AlreadyExists(key)
 
     with pytest.raises(AlreadyExists):
