@@ -12,12 +12,13 @@ from darkroom.catalog import colors
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from darkroom.catalog.colors import Lab
     from darkroom.catalog.terms import Plan
 
 _LAB = Struct("<3h")
+_NEAR = colors.NEAR**2
 
 
 def packed(found: tuple[Lab, ...]) -> bytes | None:
@@ -25,12 +26,15 @@ def packed(found: tuple[Lab, ...]) -> bytes | None:
     return b"".join(_LAB.pack(*color) for color in found) or None
 
 
-def _any_near(found: bytes | None, color: bytes) -> bool:
-    wanted = colors.Lab(*_LAB.unpack(color))
-    return found is not None and any(colors.near(wanted, colors.Lab(*one)) for one in _LAB.iter_unpack(found))
+def _any_near(found: bytes | None, lightness: int, a: int, b: int) -> bool:
+    # ``colors.near``, without a call: this is asked of every image that is looked at.
+    for x, y, z in _LAB.iter_unpack(found or b""):
+        if (x - lightness) * (x - lightness) + (y - a) * (y - a) + (z - b) * (z - b) < _NEAR:
+            return True
+    return False
 
 
-FUNCTIONS: dict[str, Callable[..., bool]] = {"any_near": _any_near}
+FUNCTIONS: Mapping[str, Callable[..., bool]] = {"any_near": _any_near}
 """What the SQL below calls by these names."""
 
 
@@ -73,6 +77,7 @@ class _Group:
     numbers: tuple[int, ...]
     images: int
     walkable: bool
+    coarse: bool
 
 
 def _groups(connection: sqlite3.Connection, plan: Plan) -> Iterator[_Group]:
@@ -82,7 +87,12 @@ def _groups(connection: sqlite3.Connection, plan: Plan) -> Iterator[_Group]:
     }
     for group in plan.groups:
         found = [known[term] for term in group if term in known]
-        yield _Group(tuple(number for number, _ in found), sum(images for _, images in found), group in plan.walkable)
+        yield _Group(
+            numbers=tuple(number for number, _ in found),
+            images=sum(images for _, images in found),
+            walkable=group in plan.walkable,
+            coarse=group in plan.coarse,
+        )
 
 
 # The conditions are tested one after the other, and the rest of them no more once one does not hold.
@@ -119,6 +129,8 @@ def _tests(plan: Plan, others: Iterable[_Group]) -> tuple[list[str], list[str | 
     tests: list[str] = []
     values: list[str | int | bytes] = []
     for group in others:
+        if group.coarse:
+            continue
         if len(group.numbers) == 1:
             tests.append(_NOT_UNDER)
             values.append(group.numbers[0])
@@ -128,8 +140,8 @@ def _tests(plan: Plan, others: Iterable[_Group]) -> tuple[list[str], list[str | 
     measured = [f"{span.measure} BETWEEN ? AND ?" for span in plan.ranges]
     bounds: list[str | int | bytes] = [bound for span in plan.ranges for bound in (span.least, span.most)]
     if plan.color is not None:
-        measured.append("any_near(colors, ?)")
-        bounds.append(_LAB.pack(*plan.color))
+        measured.append("any_near(colors, ?, ?, ?)")
+        bounds.extend(plan.color)
     if measured:
         tests.append(_NOT_MEASURING.format(" AND ".join(measured)))
         values.extend(bounds)

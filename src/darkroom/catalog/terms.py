@@ -15,6 +15,7 @@ Kinds of terms that cost much can be left out of an index (``Kind``); what they 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -65,6 +66,7 @@ _LIVING = frozenset(State) - {State.DELETED}
 
 # Scripts written without spaces, where each letter is a word: Han and Hiragana, which the Unicode word boundary rules
 # (UAX 29, https://www.unicode.org/reports/tr29/) also part after every letter.
+_PLAIN_WORD = re.compile("[a-z0-9]+")
 _IDEOGRAPHS = ((0x3041, 0x309F), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
 
 
@@ -98,12 +100,14 @@ class Plan:
     """A query in the form in which it is carried out and compared: equal plans find equal images.
 
     ``groups`` are in the order of how few images they usually have; a group is walked by merging its terms, none of it
-    is empty, and there is at least one. Ids are looked for from ``first`` (inclusive) to ``end`` (exclusive), upwards
-    if ``oldest_first``.
+    is empty, and there is at least one. Those in ``coarse`` say nothing that a range or the colour do not say exactly:
+    they are there to be walked. Ids are looked for from ``first`` (inclusive) to ``end`` (exclusive), upwards if
+    ``oldest_first``.
     """
 
     owner: str
     groups: tuple[tuple[str, ...], ...]
+    coarse: tuple[tuple[str, ...], ...]
     ranges: tuple[Range, ...]
     color: Lab | None
     first: str
@@ -132,7 +136,7 @@ class Plan:
         )
 
     def _under(self, found: frozenset[str]) -> bool:
-        return all(not found.isdisjoint(group) for group in self.groups)
+        return all(not found.isdisjoint(group) for group in self.groups if group not in self.coarse)
 
     def _in_ranges(self, measured: Mapping[str, int]) -> bool:
         return all(
@@ -240,9 +244,10 @@ def plan(query: Query, kinds: frozenset[Kind] = ALL_KINDS) -> Plan:
     if query.album is not None:
         groups.append((_album(names.clean_tag(query.album)),))
     groups.extend((word,) for word in wanted_words)
-    groups.extend(_spans(span) for span in ranges if span.measure == "taken" and _spans(span))
+    coarse = [spans for span in ranges if span.measure == "taken" and (spans := _spans(span))]
     if color is not None:
-        groups.append(tuple(sorted(f"color:{cell}" for cell in palette.cells_near(color))))
+        coarse.append(tuple(sorted(f"color:{cell}" for cell in palette.cells_near(color))))
+    groups.extend(coarse)
     if query.untagged:
         groups.append((UNTAGGED,))
     if query.formats:
@@ -253,6 +258,7 @@ def plan(query: Query, kinds: frozenset[Kind] = ALL_KINDS) -> Plan:
     return Plan(
         owner=query.owner,
         groups=tuple(groups),
+        coarse=tuple(coarse),
         ranges=ranges,
         color=color,
         first=names.FIRST_ID if query.uploaded_after is None else names.first_id_at(query.uploaded_after),
@@ -267,6 +273,9 @@ def words(text: str) -> Iterator[str]:
     A word is a run of letters, digits and the marks on them, at most ``WORD_LETTERS`` long; an ideograph, a Hiragana
     and a symbol such as an emoji is a word of its own. Everything else only parts words.
     """
+    if text.isascii():  # most names of files and cameras, ten times as fast
+        yield from (word[:WORD_LETTERS] for word in _PLAIN_WORD.findall(text.lower()))
+        return
     run: list[str] = []
     for letter in names.fold(text):
         category = unicodedata.category(letter)
