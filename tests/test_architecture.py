@@ -27,6 +27,7 @@ PORTS = {
     "darkroom.catalog.documents",
     "darkroom.catalog.cursors",
     "darkroom.catalog.colors",
+    "darkroom.catalog.questions",
     "darkroom.catalog.perceptual_hash",
     "darkroom.events.documents",
     "darkroom.edge.paths",

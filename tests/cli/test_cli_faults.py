@@ -16,9 +16,7 @@ from servers import free_port
     [
         ["put"],
         ["put", "x", "--jobs", "0"],
-        ["search", "--uploaded-after", "yesterday"],
         ["search", "--limit", "0"],
-        ["search", "--min-width", "wide"],
         ["search", "--server", "localhost:8000"],
         ["search", "--key", "no key"],
         ["tag", "x"],
@@ -53,9 +51,9 @@ def test_a_server_of_something_else_is_said_to_be_one():
 
 
 def test_a_wrong_parameter_is_said_in_the_servers_words(invoke):
-    ran = invoke("search", "--orientation", "diagonal")
+    ran = invoke("search", "***")
     assert ran.code == 1
-    assert "orientation" in ran.err
+    assert "q has no word in it" in ran.err
 
 
 def test_a_reader_who_has_seen_enough_ends_it_quietly(start, one_image):

@@ -10,51 +10,81 @@ import pytest
 def test_search_prints_a_table_for_people_and_objects_for_programs(invoke, upload, tag):
     first = upload("first.jpg", tag)
     second = upload("second.jpg", tag, "日本")
-    ran = invoke("search", "--tag", tag)
+    ran = invoke("search", f"tag:{tag}")
     header, newest, oldest = ran.out.splitlines()
     assert header.split() == ["ID", "PIXELS", "SIZE", "FORMAT", "UPLOADED", "TAGS", "FILENAME"]
     assert newest.startswith(second)
     assert all(part in newest for part in ("90×60", "jpeg", "second.jpg", "日本"))
     assert oldest.startswith(first)
-    assert [image["id"] for image in invoke("search", "--tag", tag, "--json").objects] == [second, first]
+    assert [image["id"] for image in invoke("search", f"tag:{tag}", "--json").objects] == [second, first]
 
 
 def test_search_says_that_there_is_more_than_it_shows(invoke, upload, tag):
     ids = [upload("cat.jpg", tag) for _ in range(3)]
-    ran = invoke("search", "--tag", tag, "--limit", "2", "--json")
+    ran = invoke("search", f"tag:{tag}", "--limit", "2", "--json")
     assert [image["id"] for image in ran.objects] == [ids[2], ids[1]]
     assert "--all" in ran.err
-    whole = invoke("search", "--tag", tag, "--limit", "2", "--all", "--json")
+    whole = invoke("search", f"tag:{tag}", "--limit", "2", "--all", "--json")
     assert (len(whole.objects), whole.err) == (3, "")
 
 
 @pytest.mark.parametrize(
     ("criterion", "finds"),
     [
-        (["dunes"], True),
-        (["dunes", "mountain"], False),
-        (["--album", "Sea"], True),
-        (["--album", "Land"], False),
-        (["--format", "png", "--format", "jpeg"], True),
-        (["--format", "png"], False),
-        (["--orientation", "landscape"], True),
-        (["--orientation", "portrait"], False),
-        (["--min-width", "90", "--max-width", "90", "--min-height", "60", "--max-height", "60"], True),
-        (["--min-width", "91"], False),
-        (["--min-bytes", "100", "--max-bytes", "1000000"], True),
-        (["--min-bytes", "1000000"], False),
-        (["--uploaded-after", "2020-01-01", "--uploaded-before", "2100-01-01T00:00:00Z"], True),
-        (["--uploaded-before", "2020-01-01"], False),
-        (["--sha256", "0" * 64], False),
-        (["--state", "failed"], False),
-        (["--state", "failed", "--state", "ready"], True),
+        ("dunes", True),
+        ("dunes mountain", False),
+        ("album:Sea", True),
+        ('album:"Sea" "dunes"', True),
+        ("album:Land", False),
+        ("untagged:1", None),
+        ("camera:canon", False),
+        ("lens:50mm", False),
+        ("color:aabbcc color:aabbcc", None),
+        ("format:png format:jpeg", True),
+        ("format:png", False),
+        ("orientation:landscape", True),
+        ("orientation:portrait", False),
+        ("min_width:90 max_width:90 min_height:60 max_height:60", True),
+        ("min_width:91", False),
+        ("min_bytes:100 max_bytes:1000000", True),
+        ("min_bytes:1000000", False),
+        ("after:2020-01-01 before:2100-01-01T00:00:00Z", True),
+        ("before:2020-01-01", False),
+        ("taken_after:1990-01-01", False),
+        ("sha256:" + "0" * 64, False),
+        ("state:failed", False),
+        ("state:failed state:ready order:oldest", True),
     ],
 )
 def test_every_criterion_reaches_the_server(invoke, one_image, criterion, finds):
     image_id, tag = one_image
-    ran = invoke("search", "--tag", tag, "--json", *criterion)
+    ran = invoke("search", f"tag:{tag}", *criterion.split(" "), "--json")
+    if finds is None:
+        assert ran.code == 2
+        return
     assert ran.code == 0, ran.err
     assert [image["id"] for image in ran.objects] == ([image_id] if finds else [])
+
+
+def test_search_finds_what_is_of_a_colour(invoke, upload, tag):
+    image_id = upload("cat.jpg", tag)
+    color = invoke("show", image_id, "--json").objects[0]["colors"][0].removeprefix("#")
+    other = "00ff00" if color[2:4] < "80" else "ff0000"
+    assert [image["id"] for image in invoke("search", f"tag:{tag} color:{color}", "--json").objects] == [image_id]
+    assert invoke("search", f"tag:{tag} color:{other}", "--json").objects == []
+
+
+def test_search_points_at_the_word_that_is_wrong(invoke):
+    ran = invoke("search", "tag:猫", "sea min_width:wide tag:x")
+    assert ran.code == 2
+    sentence, line, marks = ran.err.splitlines()
+    assert sentence == "darkroom: min_width:wide: must be a whole number from 0 to 2147483647"
+    assert line == "  tag:猫 sea min_width:wide tag:x"
+    assert marks == " " * len("  tag:xx sea ") + "^" * len("min_width:wide")
+    long = invoke("search", *["sea"] * 100, "colour:" + "\x1b[31mred" * 20, *["sea"] * 100)
+    assert long.code == 2
+    assert all(len(line) < 400 and line.isprintable() for line in long.err.splitlines())
+    assert "at most 4000" in invoke("search", "word " * 10_000).err
 
 
 def test_show_says_everything(invoke, upload):

@@ -51,7 +51,7 @@ def test_a_folder_goes_in_and_what_cannot_is_said_with_its_reason(darkroom, invo
     summary = ran.out.splitlines()[-1]
     for part in ("2 uploaded", "1 duplicate", "1 failed", "2 hidden", "1 no image", "/s"):
         assert part in summary
-    found = invoke("search", "--tag", tag, "--json").objects
+    found = invoke("search", f"tag:{tag}", "--json").objects
     assert {(image["filename"], image["album"], image["title"]) for image in found} <= {
         ("a.jpg", "Summer", "Sea"),
         ("copy of a.jpg", "Summer", "Sea"),
@@ -65,7 +65,7 @@ def test_a_second_run_sends_nothing_that_is_there(darkroom, invoke, folder, tag)
     again = darkroom("put", folder, "--tag", tag, "--json")
     assert sorted(outcomes(first).values()) == ["duplicate", "failed", "ready", "ready"]
     assert sorted(outcomes(again).values()) == ["already-there", "already-there", "duplicate", "failed"]
-    assert len(invoke("search", "--tag", tag, "--json").objects) == 2
+    assert len(invoke("search", f"tag:{tag}", "--json").objects) == 2
 
 
 def test_a_file_that_failed_is_tried_again_without_another_image(invoke, folder, tag):
@@ -73,7 +73,7 @@ def test_a_file_that_failed_is_tried_again_without_another_image(invoke, folder,
     assert first.code == again.code == 1
     assert first.objects == again.objects
     assert first.objects[0]["code"] == "unreadable-image"
-    assert len(invoke("search", "--state", "failed", "--tag", tag, "--json").objects) == 1
+    assert len(invoke("search", "state:failed", f"tag:{tag}", "--json").objects) == 1
 
 
 def test_an_upload_that_was_opened_and_never_sent_does_not_count_as_there(invoke, server, picture, tmp_path):

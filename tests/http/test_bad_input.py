@@ -175,10 +175,42 @@ def test_json_that_is_too_large(client):
         "sha256=xyz",
         "tag=",
         "tag=" + "x" * 65,
+        "color=red",
+        "color=%23ff00001",
+        "untagged=0",
+        "untagged=1&tag=cat",
+        "camera=",
+        "lens=" + "x" * 1001,
+        "q=***",
+        "q=" + "word+" * 201,
+        "taken_after=2015",
+        "order=random",
+        "min_width=5&max_width=4",
+        "uploaded_after=2026-01-01T00:00:00Z&uploaded_before=2026-01-01T00:00:00Z",
+        "album=a&album=b",
+        "min_width=1&min_width=2",
+        "order=newest&order=oldest",
     ],
 )
 def test_a_search_parameter_that_is_wrong_is_named(client, query):
     refused(client.get(f"/v1/images?{query}"), 422, "invalid-request", naming=query.split("=")[0].rstrip("s"))
+
+
+def test_a_search_longer_than_any_address_is_refused_at_once(client):
+    began = time.monotonic()
+    assert client.get("/v1/images?q=" + "word+" * 10_000).status_code in {414, 422, 431}
+    refused(client.get("/v1/images?" + "&".join(["tag=x"] * 1000)), 422, "invalid-request", naming="tag")
+    assert time.monotonic() - began < 30
+
+
+def test_a_cursor_belongs_to_one_search_of_one_owner(client):
+    for number in range(3):
+        ready(client, pictures.jpeg(30, 20 + number))
+    page = client.get("/v1/images?limit=1").json()
+    other = page["next"][:-1] + ("0" if page["next"][-1] != "0" else "1")
+    for query in (f"limit=1&order=oldest&cursor={page['next']}", f"tag=x&cursor={page['next']}", f"cursor={other}"):
+        refused(client.get(f"/v1/images?{query}"), 422, "invalid-request", naming="cursor")
+    assert client.get(f"/v1/images?limit=2&cursor={page['next']}").status_code == 200
 
 
 @pytest.mark.parametrize("image_id", ["x", "0" * 26, "..%2f..%2fetc", "%00", "'; DROP TABLE images; --", "a" * 60])

@@ -239,7 +239,7 @@ def plan(query: Query, kinds: frozenset[Kind] = ALL_KINDS) -> Plan:
     ranges = _ranges(query)
     groups: list[tuple[str, ...]] = []
     if query.sha256 is not None:
-        groups.append((f"sha256:{_checksum(query.sha256)}",))
+        groups.append((f"sha256:{read_checksum(query.sha256)}",))
     groups.extend((tag,) for tag in sorted(tags))
     if query.album is not None:
         groups.append((_album(names.clean_tag(query.album)),))
@@ -320,10 +320,7 @@ def _query_words(parameter: str, text: str, kind: Kind, kinds: frozenset[Kind]) 
 
 def _query_color(text: str, kinds: frozenset[Kind]) -> Lab:
     check_kind("color", Kind.COLORS, kinds)
-    color = f"#{text.lower()}"
-    if not palette.is_color(color):
-        raise InvalidRequest("color must be rrggbb, six hexadecimal digits such as ff8800")
-    return palette.lab(color)
+    return palette.lab(f"#{read_color(text)}")
 
 
 def check_kind(parameter: str, kind: Kind, kinds: frozenset[Kind]) -> None:
@@ -377,7 +374,16 @@ def _spans(taken: Range) -> tuple[str, ...]:
     return tuple(map(_taken_in, range(first, last + 1))) if last - first < TAKEN_SPANS_MAX else ()
 
 
-def _checksum(text: str) -> str:
+def read_color(text: str) -> str:
+    """Return ``rrggbb`` in small letters; it may be given with a ``#``. Raises ``InvalidRequest``."""
+    color = text.lower().removeprefix("#")
+    if not palette.is_color(f"#{color}"):
+        raise InvalidRequest("color must be rrggbb, six hexadecimal digits such as ff8800")
+    return color
+
+
+def read_checksum(text: str) -> str:
+    """Return a SHA-256 in small letters. Raises ``InvalidRequest``."""
     lowered = text.lower()
     if len(lowered) != 64 or not _HEXADECIMAL.issuperset(lowered):
         raise InvalidRequest("sha256 must be 64 hexadecimal digits")

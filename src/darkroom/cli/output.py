@@ -21,9 +21,9 @@ def print_json(value: Mapping[str, Any]) -> None:
 def print_columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows under a header, aligned; what strangers wrote cannot move the cursor or colour the terminal."""
     lines = [header, *([shown(cell) for cell in row] for row in rows)]
-    widths = [max(_width(line[column]) for line in lines) for column in range(len(header))]
+    widths = [max(columns(line[column]) for line in lines) for column in range(len(header))]
     for line in lines:
-        padded = (cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True))
+        padded = (cell + " " * (width - columns(cell)) for cell, width in zip(line, widths, strict=True))
         typer.echo("  ".join(padded).rstrip())
 
 
@@ -64,7 +64,7 @@ def _is_space(letter: str) -> bool:
     return unicodedata.category(letter) == "Zs"
 
 
-def _width(text: str) -> int:
+def columns(text: str) -> int:
     """Return how many columns of a terminal ``text`` takes (Unicode Standard Annex 11)."""
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
     marks = sum(unicodedata.combining(letter) != 0 for letter in text)

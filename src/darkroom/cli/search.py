@@ -1,64 +1,29 @@
 """``darkroom search``."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from darkroom.catalog.questions import WrongWord, members, read_line
 from darkroom.cli.connect import DEFAULT_SERVER, Json, Key, Server, complain, connected
-from darkroom.cli.output import local, print_columns, print_json, size
+from darkroom.cli.output import columns, local, print_columns, print_json, shown, size
+from darkroom.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from darkroom.client import Image
+    from darkroom.client import Criteria, Image
 
 LONGEST_PAGE = 200
 HEADER = ("ID", "PIXELS", "SIZE", "FORMAT", "UPLOADED", "TAGS", "FILENAME")
 
 
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        msg = f"{text!r} is no date such as 2026-11-23 or 2026-11-23T10:00:00Z"
-        raise typer.BadParameter(msg) from error
-    return moment.astimezone(UTC)
-
-
-Moment = Annotated[datetime | None, typer.Option(parser=_moment, metavar="DATE")]
-Bound = Annotated[int | None, typer.Option(metavar="NUMBER", min=0)]
-
-
-def search(  # noqa: PLR0913 # each criterion of the contract is an option
+def search(
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="WORD", help="Words of the filename or the title.")
+        list[str] | None,
+        typer.Argument(metavar="WORD", help="Words of the filename or the title, and criteria such as tag:cat."),
     ] = None,
     *,
-    tag: Annotated[
-        list[str] | None, typer.Option(metavar="TAG", help="Has this tag; repeat it for several, all of them.")
-    ] = None,
-    album: Annotated[str | None, typer.Option(metavar="ALBUM", help="Is in this album.")] = None,
-    image_format: Annotated[
-        list[str] | None,
-        typer.Option("--format", metavar="FORMAT", help="Was uploaded as this, e.g. jpeg; repeat it for any of them."),
-    ] = None,
-    orientation: Annotated[str | None, typer.Option(metavar="SHAPE", help="landscape, portrait or square.")] = None,
-    min_width: Bound = None,
-    max_width: Bound = None,
-    min_height: Bound = None,
-    max_height: Bound = None,
-    min_bytes: Bound = None,
-    max_bytes: Bound = None,
-    uploaded_after: Moment = None,
-    uploaded_before: Moment = None,
-    sha256: Annotated[str | None, typer.Option(metavar="HEX", help="The original has this checksum (hex).")] = None,
-    state: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="STATE",
-            help="awaiting, processing, ready (unless told otherwise) or failed; repeat it for any of them.",
-        ),
-    ] = None,
     limit: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Print at most this many.")] = 50,
     everything: Annotated[bool, typer.Option("--all", help="Print all there are.")] = False,
     json: Json = False,
@@ -67,31 +32,18 @@ def search(  # noqa: PLR0913 # each criterion of the contract is an option
 ) -> None:
     """List images, newest first; every criterion has to hold.
 
-    A date without a time is its midnight, one without a zone is of this machine's. --uploaded-after includes the
-    moment, --uploaded-before does not.
-    """
-    with connected(server, key) as client:
-        from darkroom.client import Criteria  # noqa: PLC0415 # as in connected
+    Criteria are tag, album, camera, lens, color (rrggbb), format, orientation, min_width, max_width, min_height,
+    max_height, min_bytes, max_bytes, after and before (of upload), taken_after, taken_before, sha256, state, untagged:1
+    and order:oldest. Of several formats or states any will do. A value with spaces goes in double quotes.
 
-        criteria = Criteria(
-            words=" ".join(words) if words else None,
-            tags=tuple(tag or ()),
-            album=album,
-            formats=tuple(image_format or ()),
-            orientation=orientation,
-            min_width=min_width,
-            max_width=max_width,
-            min_height=min_height,
-            max_height=max_height,
-            min_bytes=min_bytes,
-            max_bytes=max_bytes,
-            uploaded_after=uploaded_after,
-            uploaded_before=uploaded_before,
-            sha256=sha256,
-            states=tuple(state or ()),
-        )
+    darkroom search 'tag:cat tag:"my garden" orientation:portrait min_width:3000 after:2026-01-01 sunset'
+
+    A date is its midnight, and a moment without a zone is of this machine's; after includes it, before does not.
+    """
+    asked = read_search(words or [])
+    with connected(server, key) as client:
         page_limit = LONGEST_PAGE if everything else min(limit + 1, LONGEST_PAGE)
-        found = client.search(criteria, page_limit=page_limit)
+        found = client.search(asked, page_limit=page_limit)
         images = found if everything else islice(found, limit)
         if json:
             for image in images:
@@ -100,6 +52,28 @@ def search(  # noqa: PLR0913 # each criterion of the contract is an option
             _print_table(list(images))
         if not everything and next(found, None) is not None:
             complain(f"there are more than {limit}; --limit or --all shows them")
+
+
+def read_search(words: list[str]) -> "Criteria":
+    """Return what the words of a command line ask for; when one is wrong, points at it and ends with exit code 2."""
+    from darkroom.client import Criteria  # noqa: PLC0415 # as in connected
+
+    line = " ".join(words)
+    try:
+        return Criteria(**members(read_line(line, datetime.astimezone)))
+    except InvalidRequest as error:
+        complain(shown(error.detail))
+        if isinstance(error, WrongWord):
+            typer.echo(marked(line, error.begin, error.end), err=True)
+        raise typer.Exit(2) from error
+
+
+def marked(line: str, begin: int, end: int) -> str:
+    """Return a line, or the part of it that matters, with marks under some letters."""
+    first, last = max(0, begin - 30), min(len(line), begin + 60)
+    before = ("  …" if first else "  ") + shown(line[first:begin])
+    word, after = shown(line[begin : min(end, last)]), shown(line[end:last])
+    return f"{before}{word}{after}{'…' if last < len(line) else ''}\n{' ' * columns(before)}{'^' * columns(word)}"
 
 
 def _print_table(images: list["Image"]) -> None:

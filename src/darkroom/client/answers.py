@@ -50,12 +50,17 @@ class Changes(TypedDict, total=False):
 class Criteria:
     """What a search asks for: all of it (AND), but any of several formats or states.
 
-    ``uploaded_after`` is inclusive, ``uploaded_before`` exclusive, both aware. Without ``states``: ready images only.
+    What is called ``after`` is inclusive, ``before`` exclusive, both aware. ``color`` is ``rrggbb``, ``order`` is
+    ``newest`` or ``oldest``. Without ``states``: ready images only.
     """
 
     tags: tuple[str, ...] = ()
+    untagged: bool = False
     album: str | None = None
     words: str | None = None
+    camera: str | None = None
+    lens: str | None = None
+    color: str | None = None
     formats: tuple[str, ...] = ()
     orientation: str | None = None
     min_width: int | None = None
@@ -66,8 +71,11 @@ class Criteria:
     max_bytes: int | None = None
     uploaded_after: datetime | None = None
     uploaded_before: datetime | None = None
+    taken_after: datetime | None = None
+    taken_before: datetime | None = None
     sha256: str | None = None
     states: tuple[str, ...] = ()
+    order: str | None = None
 
     def as_parameters(self) -> list[tuple[str, str]]:
         """Return the criteria that were given, as the contract's parameters."""
@@ -80,6 +88,8 @@ class Criteria:
             name = names.get(criterion.name, criterion.name)
             if isinstance(value, tuple):
                 yield from ((name, one) for one in value)
+            elif isinstance(value, bool):
+                yield from [(name, "1")] if value else []
             elif isinstance(value, datetime):
                 yield name, value.astimezone(UTC).isoformat().replace("+00:00", "Z")
             elif value is not None:

@@ -188,7 +188,7 @@ class Client:
         return _parsed(Page.from_json, self._send(_read("v1/images", parameters)))
 
     def search(self, criteria: Criteria | None = None, *, page_limit: int | None = None) -> Iterator[Image]:
-        """Yield every image that a search finds, newest first, asking for page after page as they are needed."""
+        """Yield every image that a search finds, in its order, asking for page after page as they are needed."""
         cursor = None
         while True:
             page = self.page(criteria, limit=page_limit, cursor=cursor)

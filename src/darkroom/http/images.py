@@ -23,6 +23,7 @@ from darkroom.http.parameters import (
     Prefer,
     Search,
     SmallDoor,
+    check_once,
     version_of,
     wait_seconds,
 )
@@ -80,9 +81,9 @@ def image_routes(
         status = 201 if image.state is State.READY else 202
         return shown(image, status, {"location": f"/v1/images/{image.id}"}, duplicates=duplicates)
 
-    @router.get("/v1/images", response_model=PageDocument)
+    @router.get("/v1/images", response_model=PageDocument, dependencies=[Depends(check_once)])
     def list_images(caller: reader, parameters: Search) -> JSONResponse:
-        """Search: every parameter is optional, all are combined with AND; newest first."""
+        """Search: every parameter is optional, all are combined with AND; newest first unless told otherwise."""
         page = service.search(parameters.query(caller.owner))
         return JSONResponse(page_document(page, delivery_url), headers={"cache-control": "no-store"})
 

@@ -2,53 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Header, Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from fastapi import Header, Query, Request
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from darkroom import model, names
+from darkroom.catalog import questions
+from darkroom.catalog.terms import PAGE_MAX, QUERY_LETTERS_MAX, read_color
 from darkroom.errors import InvalidRequest
-from darkroom.model import Format, Orientation
+from darkroom.model import Format, Order, Orientation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from darkroom import model
+
 WAIT_MAX_SECONDS = 20.0
-_SIDE = 2**31 - 1
-_BYTES = 2**53 - 1
 
-
-def _moment(value: object) -> datetime:
-    if isinstance(value, str) and "T" in value.upper():
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            moment = None
-        if moment is not None and moment.tzinfo is not None:
-            try:
-                return moment.astimezone(UTC)
-            except OverflowError:
-                pass
-    msg = "must be a moment as RFC 3339 writes it, with its zone, such as 2026-11-23T10:00:00Z"
-    raise ValueError(msg)
-
-
-Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
-Side = Annotated[int, Field(ge=0, le=_SIDE)]
-Length = Annotated[int, Field(ge=0, le=_BYTES)]
-Words = Annotated[str, Field(min_length=1, max_length=1000)]
-
-
-class PublicState(StrEnum):
-    """The states a person can see."""
-
-    AWAITING = "awaiting"
-    PROCESSING = "processing"
-    READY = "ready"
-    FAILED = "failed"
+Moment = Annotated[
+    datetime, BeforeValidator(questions.moment), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+Side = Annotated[int, BeforeValidator(questions.side), Field(ge=0, le=questions.SIDE_MAX)]
+Length = Annotated[int, BeforeValidator(questions.length), Field(ge=0, le=questions.BYTES_MAX)]
+Words = Annotated[str, Field(min_length=1, max_length=QUERY_LETTERS_MAX)]
+Color = Annotated[str, AfterValidator(read_color), Field(pattern="^#?[0-9a-fA-F]{6}$")]
+Flag = Annotated[bool, BeforeValidator(questions.flag), WithJsonSchema({"type": "string", "enum": ["1"]})]
 
 
 class SearchParameters(BaseModel):
@@ -57,8 +36,12 @@ class SearchParameters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     tag: list[Words] = Field([], max_length=50, description="Images that have this tag; repeat it for more.")
+    untagged: Flag | None = Field(None, description="Images that have no tag.")
     album: Words | None = None
     q: Words | None = Field(None, description="Words of filename and title.")
+    camera: Words | None = Field(None, description="Words of what the camera calls itself.")
+    lens: Words | None = Field(None, description="Words of what the lens calls itself.")
+    color: Color | None = Field(None, description="Images one of whose main colours is near this one.")
     format: list[Format] = Field([], max_length=20, description="The format of the original; several: any of them.")
     orientation: Orientation | None = None
     min_width: Side | None = None
@@ -69,33 +52,27 @@ class SearchParameters(BaseModel):
     max_bytes: Length | None = None
     uploaded_after: Moment | None = Field(None, description="Inclusive.")
     uploaded_before: Moment | None = Field(None, description="Exclusive.")
+    taken_after: Moment | None = Field(None, description="Inclusive; a camera's clock without a zone counts as UTC.")
+    taken_before: Moment | None = Field(None, description="Exclusive.")
     sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")] | None = None
-    state: list[PublicState] = Field([], max_length=20, description="Default `ready`.")
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    state: list[questions.Visible] = Field([], max_length=20, description="Default `ready`.")
+    order: Order = Field(Order.NEWEST, description="By the time of upload.")
+    limit: Annotated[int, Field(ge=1, le=PAGE_MAX)] = 50
     cursor: Annotated[str, Field(min_length=1, max_length=500)] | None = None
 
     def query(self, owner: str) -> model.Query:
         """Return the search these parameters ask for. Raises ``InvalidRequest``."""
-        return model.Query(
-            owner=owner,
-            tags=tuple(names.clean_tag(tag) for tag in self.tag),
-            album=None if self.album is None else names.clean_tag(self.album),
-            words=self.q,
-            formats=tuple(self.format),
-            orientation=self.orientation,
-            min_width=self.min_width,
-            max_width=self.max_width,
-            min_height=self.min_height,
-            max_height=self.max_height,
-            min_bytes=self.min_bytes,
-            max_bytes=self.max_bytes,
-            uploaded_after=self.uploaded_after,
-            uploaded_before=self.uploaded_before,
-            sha256=None if self.sha256 is None else self.sha256.lower(),
-            states=tuple(model.State(state.value) for state in self.state) or (model.State.READY,),
-            limit=self.limit,
-            cursor=self.cursor,
-        )
+        asked = {name: getattr(self, name) for name in self.model_fields_set if name in questions.CRITERIA}
+        return questions.query(owner, asked, limit=self.limit, cursor=self.cursor)
+
+
+def check_once(request: Request) -> None:
+    """Raise ``InvalidRequest`` for a search parameter that is given twice and may not be: which one would be meant?"""
+    given = request.query_params
+    for name, criterion in questions.CRITERIA.items():
+        if not criterion.repeated and len(given.getlist(name)) > 1:
+            msg = f"{name} can be asked for once, and it is there {len(given.getlist(name))} times"
+            raise InvalidRequest(msg)
 
 
 class SmallDoorParameters(BaseModel):
