@@ -54,6 +54,7 @@ CORE = {
             "failures",
             "library",
             "copies",
+            "turns",
         )
     ),
     *(f"darkroom.{name}" for name in ("holdings", "transfer", "exports", "files", "trust")),

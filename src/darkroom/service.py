@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import logging
+import random
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ from darkroom.steps import Step
 from darkroom.transform import Limits
 from darkroom.transform.recipes import Fit
 from darkroom.transform.sniff import HEAD_BYTES, recognise
+from darkroom.turns import Turns
 from darkroom.uploads import Promise
 
 if TYPE_CHECKING:
@@ -63,8 +65,10 @@ finishes it."""
 CLAIM_LIFE = timedelta(hours=24)
 """How long an ``Idempotency-Key`` is remembered (the contract's 24 hours)."""
 
-EDIT_SECONDS = 10.0
+EDIT_SECONDS = 20.0
 """How long an edit without a version goes on trying while others write in between."""
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.01, 1.0
+"""Before it is tried again that another process came before: up to twice as long each time, at random (full jitter)."""
 
 
 def _unnoticed(step: Step) -> None:
@@ -149,6 +153,7 @@ class Service:
     far_edge: FarEdge | None = None
     """What stands in front of delivery, where something does that has to be told."""
     reached: Callable[[Step], None] = _unnoticed
+    turns: Turns = field(default_factory=Turns)
 
     # ------------------------------------------------------------------ upload
 
@@ -363,7 +368,8 @@ class Service:
     def edit(self, owner: str, image_id: str, edit: Edit, *, version: int | None = None) -> Image:
         """Change what a person said of an image; without ``version`` it is tried again when others write in between.
 
-        Raises ``NotFound``, ``InvalidRequest``, ``VersionMoved`` when ``version`` is not the stored one any more.
+        Raises ``NotFound``, ``InvalidRequest``, ``VersionMoved`` when ``version`` is not the stored one any more,
+        ``Unavailable`` when so many others write that it does not come to it.
         """
         before, after = self._change(owner, image_id, lambda image: self._edited(image, edit), version=version)
         if after.generation != before.generation:
@@ -375,21 +381,32 @@ class Service:
     def _change(
         self, owner: str, image_id: str, wish: Callable[[Image], Image], *, version: int | None = None
     ) -> tuple[Image, Image]:
-        """Write what ``wish`` makes of an image as it is at that moment; return it before and after."""
+        """Write what ``wish`` makes of an image as it is at that moment; return it before and after.
+
+        Raises ``VersionMoved`` for a ``version`` that is not the stored one, ``Unavailable`` when others come before
+        all the time.
+        """
         deadline = time.monotonic() + EDIT_SECONDS
-        while True:
-            image = self.image(owner, image_id)
-            if version is not None and image.version != version:
-                msg = f"the image is at version {image.version}, not {version}; read it again and decide again"
-                raise VersionMoved(msg)
-            changed = wish(image)
-            if changed == image:
-                return image, image
-            try:
-                return image, self.catalog.replace(changed, version=image.version)
-            except VersionMoved:
-                if version is not None or time.monotonic() > deadline:
-                    raise
+        pause = FIRST_PAUSE_SECONDS
+        with self.turns.of(image_id, seconds=EDIT_SECONDS):
+            while True:
+                image = self.image(owner, image_id)
+                if version is not None and image.version != version:
+                    msg = f"the image is at version {image.version}, not {version}; read it again and decide again"
+                    raise VersionMoved(msg)
+                changed = wish(image)
+                if changed == image:
+                    return image, image
+                try:
+                    return image, self.catalog.replace(changed, version=image.version)
+                except VersionMoved as error:
+                    if version is not None:
+                        raise
+                    if time.monotonic() > deadline:
+                        msg = "too many others are changing this image at this moment; try again"
+                        raise Unavailable(msg, retry_after=1) from error
+                time.sleep(random.uniform(0, pause))  # noqa: S311 # nothing secret
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def _edited(self, image: Image, edit: Edit) -> Image:
         changes: dict[str, object] = {}
@@ -415,10 +432,12 @@ class Service:
         """Whether a focus changes any of the pictures."""
         return any(recipe.fit is Fit.COVER and recipe.gravity == "center" for recipe in self.recipes)
 
-    def reprocess(self, owner: str, image_id: str, *, from_rendition: bool = False) -> Image:
+    def reprocess(
+        self, owner: str, image_id: str, *, from_rendition: bool = False, version: int | None = None
+    ) -> Image:
         """Make all variants anew, from the original or, if that is gone and it is allowed, from the best variant kept.
 
-        Raises ``NotFound``, ``OriginalDeleted``.
+        Raises ``NotFound``, ``OriginalDeleted``, ``VersionMoved`` as ``edit``.
         """
         rendition: Stored | None = None
 
@@ -434,7 +453,7 @@ class Service:
             changes = self._anew(image) | {"error": None, "from_rendition": use_rendition}
             return dataclasses.replace(image, **changes)  # type: ignore[arg-type]  # names and types are those of _anew
 
-        _, stored = self._change(owner, image_id, asked_for_anew)
+        _, stored = self._change(owner, image_id, asked_for_anew, version=version)
         self.reached(Step.REPROCESS_WRITTEN)
         self._ask_for_render(stored, rendition)
         return stored
@@ -489,15 +508,15 @@ class Service:
                 return stored
         return None
 
-    def delete(self, owner: str, image_id: str) -> None:
+    def delete(self, owner: str, image_id: str, *, version: int | None = None) -> None:
         """Remove an image and everything made from it: when it returns, nothing of it is answered any more.
 
-        Raises ``NotFound``.
+        Raises ``NotFound``, ``VersionMoved`` as ``edit``.
         """
         self.image(owner, image_id)
         self.queue.publish(ImageDeleted(image_id=image_id), delay_seconds=ERASE_AGAIN_SECONDS)
         self.reached(Step.ERASURE_PROMISED)
-        _, tombstone = self._change(owner, image_id, self._tombstone)
+        _, tombstone = self._change(owner, image_id, self._tombstone, version=version)
         self.reached(Step.TOMBSTONE_WRITTEN)
         self.erase(tombstone)
         log.info("image deleted", extra={"image": image_id, "owner": owner})

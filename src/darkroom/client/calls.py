@@ -220,15 +220,18 @@ class Client:
 
     def patch(self, image_id: str, changes: Changes, *, version: int | None = None) -> Image:
         """Change what is said of an image; with ``version`` only if it is still that one (else ``ApiError`` 412)."""
-        headers = {} if version is None else {"If-Match": f'"{version}"'}
-        return _parsed(
-            Image.from_json,
-            self._send(Call(method="PATCH", url=_image_url(image_id), json=changes, headers=headers)),
+        call = Call(
+            method="PATCH",
+            url=_image_url(image_id),
+            json=changes,
+            headers=_if_match(version),
+            repeatable=changes.keys() <= {"add_tags", "remove_tags"},  # adding a tag twice is adding it
         )
+        return _parsed(Image.from_json, self._send(call))
 
-    def delete(self, image_id: str) -> None:
-        """Delete an image for good."""
-        self._send(Call(method="DELETE", url=_image_url(image_id)))
+    def delete(self, image_id: str, *, version: int | None = None) -> None:
+        """Delete an image for good; ``version`` as of ``patch``."""
+        self._send(Call(method="DELETE", url=_image_url(image_id), headers=_if_match(version)))
 
     def reprocess(self, image_id: str, *, from_rendition: bool = False) -> Image:
         """Have the variants made anew: from the original, or with ``from_rendition`` from what was made of it."""
@@ -373,6 +376,10 @@ def _read(url: str, parameters: Iterable[tuple[str, str]] = ()) -> Call:
 
 def _image_url(image_id: str) -> str:
     return f"v1/images/{quote(image_id, safe='')}"
+
+
+def _if_match(version: int | None) -> dict[str, str]:
+    return {} if version is None else {"If-Match": f'"{version}"'}
 
 
 def _idempotency_key() -> dict[str, str]:

@@ -112,9 +112,9 @@ def image_routes(
         return shown(service.edit(caller.owner, id, edit, version=version_of(if_match)))
 
     @router.delete("/v1/images/{id}", status_code=204, response_class=Response)
-    def delete_image(id: ImageId, caller: writer) -> Response:  # noqa: A002  # the contract's name
+    def delete_image(id: ImageId, caller: writer, if_match: IfMatch = None) -> Response:  # noqa: A002  # the contract's name
         """Delete an image and everything made from it."""
-        service.delete(caller.owner, id)
+        service.delete(caller.owner, id, version=version_of(if_match))
         return Response(status_code=204)
 
     @router.post("/v1/images/{id}/reprocess", status_code=202, response_model=ImageDocument)
@@ -122,9 +122,10 @@ def image_routes(
         id: ImageId,  # noqa: A002  # the contract's name
         caller: writer,
         source: Annotated[str | None, Query(alias="from", pattern="^rendition$")] = None,
+        if_match: IfMatch = None,
     ) -> JSONResponse:
         """Make all variants anew; ``from=rendition`` allows the best kept variant when the original is gone."""
-        image = service.reprocess(caller.owner, id, from_rendition=source == "rendition")
+        image = service.reprocess(caller.owner, id, from_rendition=source == "rendition", version=version_of(if_match))
         return shown(image, 202, {"location": f"/v1/images/{image.id}"})
 
     return router
