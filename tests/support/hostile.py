@@ -82,6 +82,7 @@ def paint(original: BinaryIO, order: Order, *, seconds: float = 0.0, body_bytes:
         ),
         placeholder=base64.b64encode(b"placeholder").decode(),
         color="#7f6a55",
+        colors=("#7f6a55",),
         exif=Exif(camera="Brightbox One", iso=100, f_number=1.8),
     )
     slots = tuple(

@@ -185,7 +185,7 @@ def test_every_step_is_passed_by_some_flow() -> None:
     broken = room.open_upload(b"no picture")
     room.send(broken, b"no picture")
     room.work()
-    assert passed == set(Step)
+    assert passed == set(Step) - {Step.PARTS_REMOVED}, "an upload in parts is tried step by step in test_inparts.py"
 
 
 ACTIONS = st.sampled_from(("receive", "open", "wait", "send", "focus", "reprocess", "rendition", "delete", "twice"))
