@@ -117,17 +117,17 @@ class Clients:
 
     def __init__(self, emulator: Emulator, leaving: ExitStack) -> None:
         @functools.cache
-        def of(service: str):
+        def of(service: str) -> Any:
             return leaving.enter_context(_closing(emulator.client(service, s3={"addressing_style": "path"})))
 
         self._of = of
 
-    def __call__(self, service: str, /):
+    def __call__(self, service: str, /) -> Any:
         return self._of(service)
 
 
 @contextmanager
-def _closing(client) -> Iterator[object]:
+def _closing(client: Any) -> Iterator[Any]:
     try:
         yield client
     finally:

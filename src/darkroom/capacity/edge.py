@@ -65,7 +65,7 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stream:
+class Stream:
     """What reaches a layer of caches of one image of the sample."""
 
     images: float
@@ -108,29 +108,29 @@ def look(
     """Return what becomes of the views, where so many images are uploaded an hour; ``sizes`` are bytes of pictures."""
     readers = Readers.of(assumed, locations)
     scale = images_an_hour / (sum(one.images for one in asked) or 1.0)
-    rest = [_Stream(one.images, one.looks) for one in asked if not one.is_popular]
+    rest = [Stream(one.images, one.looks) for one in asked if not one.is_popular]
     popular = [Popular(one.images, one.views, one.home, one.looks, readers) for one in asked if one.is_popular]
 
     busiest = scale * max(readers.places)
     edge_hours = kept_hours(
         assumed.edge_hours,
         assumed.edge_gib * GIB,
-        [*_waits(rest, sizes, busiest)],
+        [*waits_of(rest, sizes, busiest)],
         lambda hours: busiest * sum(one.filled(sizes, hours) for one in popular),
     )
-    passed = [_Stream(one.images, tuple(_misses(one.looks, edge_hours))) for one in rest]
+    passed = [Stream(one.images, tuple(misses_of(one.looks, edge_hours))) for one in rest]
     inner = [
-        _Stream(one.images, tuple(Look(age, place % readers.regions, picture) for age, place, picture in one.looks))
+        Stream(one.images, tuple(Look(age, place % readers.regions, picture) for age, place, picture in one.looks))
         for one in passed
     ]
     part = scale / readers.regions
     regional_hours = kept_hours(
         assumed.regional_hours,
         assumed.regional_gib * GIB,
-        [*_waits(inner, sizes, part)],
+        [*waits_of(inner, sizes, part)],
         lambda hours: part * sum(one.filled_behind(sizes, edge_hours, hours) for one in popular),
     )
-    ended = [_Stream(one.images, tuple(_misses(one.looks, regional_hours))) for one in inner]
+    ended = [Stream(one.images, tuple(misses_of(one.looks, regional_hours))) for one in inner]
     ways = [one.missed(edge_hours, regional_hours) for one in popular]
 
     total = sum(one.images * one.views for one in asked) or 1.0
@@ -173,7 +173,7 @@ def kept_hours(
     return low
 
 
-def _waits(streams: Iterable[_Stream], sizes: Sequence[float], scale: float) -> Iterator[tuple[float, float]]:
+def waits_of(streams: Iterable[Stream], sizes: Sequence[float], scale: float) -> Iterator[tuple[float, float]]:
     """Yield of every view how many hours later the next one of the same picture is, and the bytes it stands for."""
     for stream in streams:
         last: dict[tuple[int, int], float] = {}
@@ -187,7 +187,7 @@ def _among(sums: list[float], chance: random.Random) -> int:
     return min(bisect_left(sums, chance.random()), len(sums) - 1)
 
 
-def _misses(looks: Iterable[Look], hours: float) -> Iterator[Look]:
+def misses_of(looks: Iterable[Look], hours: float) -> Iterator[Look]:
     """Yield the views that a cache passes on which forgets what nobody asks for during ``hours``."""
     last: dict[tuple[int, int], float] = {}
     for one in looks:
