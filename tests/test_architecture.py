@@ -91,6 +91,7 @@ DEPLOYMENT_FOLDERS = ("embedded", "serverless", "cli", "__main__")
 HOMES = {
     "pyvips": {"transform/vips.py", "transform/retouch.py"},
     "pillow_heif": {"transform/vips.py"},
+    "jinja2": {"web/rendering.py"},
     "imagesize": {"transform/headers.py"},
     "obstore": {"bucket/objects.py"},
     "prometheus_client": {"figures/prometheus.py"},

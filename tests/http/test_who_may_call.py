@@ -110,7 +110,7 @@ def test_keys_are_listed_without_their_secrets(admin, keyed_server):
     listed = admin.get("/v1/keys").json()["items"]
     mine = next(item for item in listed if item["id"] == key["id"])
     assert mine == {name: key[name] for name in ("id", "owner", "name", "scopes", "created_at", "rate")}
-    secret = key["key"].rpartition("_")[2]
+    secret = key["key"].split("_", 2)[2]  # it may have that sign itself
     stored = b"".join(path.read_bytes() for path in keyed_server.data.rglob("*") if path.is_file())
     assert secret.encode() not in stored
 

@@ -63,17 +63,23 @@ from darkroom.transform.sandbox import LAYERS, landlock_version
 from darkroom.uploads.signed import SignedTickets
 from darkroom.uploads.staged import StagedParts
 from darkroom.verify import Defaults
+from darkroom.web.pages import Pages, page_routes
+from darkroom.web.rendering import Renderer
+from darkroom.web.session import SignedIn
+from darkroom.web.signin import signin_routes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from fastapi import APIRouter
     from starlette.types import ASGIApp
 
     from darkroom.access import Access
     from darkroom.access.signing import Secrets
     from darkroom.bucket import Bucket
     from darkroom.edge import FarEdge, Maker
+    from darkroom.http.authority import Authority
     from darkroom.settings import Settings
     from darkroom.transform import Transform
 
@@ -304,8 +310,25 @@ def application(settings: Settings, parts: Service, keys: Access, signers: Secre
     )
     assert isinstance(parts.parted, StagedParts)
     door = UploadDoor(_tickets(settings), parts.uploads, parts.parted, InParts(parts).admit, reception, parts.figures)
-    api = create_api(parts, keys, signers, rates, reception, options, on_stop=delivery.close)
-    return DeliveryApp(delivery, front(api, {UPLOAD_PREFIX: door}, options, parts.figures))
+    api = create_api(
+        parts,
+        keys,
+        signers,
+        rates,
+        reception,
+        options,
+        pages=partial(_pages, settings, parts, keys),
+        on_stop=delivery.close,
+    )
+    return DeliveryApp(delivery, front(SignedIn(api), {UPLOAD_PREFIX: door}, options, parts.figures))
+
+
+def _pages(settings: Settings, parts: Service, keys: Access, authority: Authority) -> APIRouter:
+    renderer = Renderer(settings.base_url, settings.delivery_url)
+    pages = Pages(parts, authority, keys if settings.keys else None, renderer)
+    router = page_routes(pages)
+    router.include_router(signin_routes(pages))
+    return router
 
 
 def _iiif_rules(settings: Settings, rates: SharedRates) -> IiifRules:

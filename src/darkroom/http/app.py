@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
@@ -69,6 +69,8 @@ class ApiOptions:
     """For originals that are too long to be answered from here; ``None`` where none is."""
 
 
+STREAMING = frozenset({("POST", "/v1/images"), ("POST", "/add")})
+"""Where a body is a picture, which goes to the disk."""
 WITHOUT_KEY = frozenset({"/healthz", "/v1/uploads/{id}/complete"})
 PROBLEM_ANSWER: dict[str, Any] = {
     "description": "A problem (RFC 9457); its `code` is stable, its `detail` says what to do.",
@@ -84,9 +86,12 @@ def create_api(
     reception: Reception,
     options: ApiOptions,
     *,
+    pages: Callable[[Authority], APIRouter] | None = None,
     on_stop: Callable[[], None] = lambda: None,
 ) -> FastAPI:
     """Return the routes alone; ``front`` guards them. ``on_stop`` is called when the server stops.
+
+    ``pages`` makes the routes of what people see, if they are to be there.
 
     Without ``secrets`` nothing is signed: for a deployment that makes nothing on demand.
     """
@@ -120,6 +125,8 @@ def create_api(
     ]
     if secrets is not None:
         routers.append(signing_routes(service, secrets, authority, options.delivery_url, options.srcset_widths))
+    if pages is not None:
+        routers.append(pages(authority))
     for router in routers:
         api.include_router(router)
     api.state.routes = [route for router in routers for route in router.routes]
@@ -133,7 +140,7 @@ def create_api(
 
 def front(api: ASGIApp, doors: Mapping[str, ASGIApp], options: ApiOptions, figures: Figures) -> ASGIApp:
     """Return the API with ``doors`` (apps by the prefix of their paths) beside it, guarded and written down."""
-    app: ASGIApp = Doors(BoundedBodies(api, streaming=("POST", "/v1/images")), doors)
+    app: ASGIApp = Doors(BoundedBodies(api, streaming=STREAMING), doors)
     app = CrossOrigin(Lingering(app), origins=options.allowed_origins, prefixes=("/v1/", *doors))
     if not options.keys:
         app = LocalOnly(app, allowed_origins=options.allowed_origins)

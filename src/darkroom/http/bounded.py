@@ -8,23 +8,25 @@ from darkroom.errors import TooLarge
 from darkroom.http.problems import problem
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 JSON_BYTES = 1024 * 1024
 
 
 class BoundedBodies:
-    """Refuses bodies over ``limit`` bytes with ``413``, except for one route that streams what it receives to disk."""
+    """Refuses bodies over ``limit`` bytes with ``413``, except for routes that stream what they receive to disk."""
 
-    def __init__(self, app: ASGIApp, *, limit: int = JSON_BYTES, streaming: tuple[str, str]) -> None:
-        """``streaming`` is that route's method and path."""
+    def __init__(self, app: ASGIApp, *, limit: int = JSON_BYTES, streaming: Collection[tuple[str, str]]) -> None:
+        """``streaming`` are the methods and paths of those routes."""
         self._app = app
         self._limit = limit
         self._streaming = streaming
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer ``413``."""
-        if scope["type"] != "http" or (scope["method"], scope["path"]) == self._streaming:
+        if scope["type"] != "http" or (scope["method"], scope["path"]) in self._streaming:
             await self._app(scope, receive, send)
             return
         total = 0

@@ -1,0 +1,139 @@
+"""The routes of the pages. What they show and change goes through the same service as the API."""
+
+from __future__ import annotations
+
+import inspect
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from darkroom.access import Scope
+from darkroom.catalog.labels import LabelKind
+from darkroom.errors import DarkroomError, NotFound, Unauthorized
+from darkroom.http.problems import problem_headers, status_of
+from darkroom.web.gallery import chips, parameters_of, query_of, url_of
+from darkroom.web.session import cookie_key, token_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from darkroom.access import Access
+    from darkroom.http.authority import Authority
+    from darkroom.service import Service
+    from darkroom.web.rendering import Renderer
+
+SUGGESTIONS = 100
+
+
+class Pages:
+    """What all pages need. Without ``access`` nobody has to sign in."""
+
+    def __init__(self, service: Service, authority: Authority, access: Access | None, renderer: Renderer) -> None:
+        self.service = service
+        self.access = access
+        self.renderer = renderer
+        self._reader = authority.needs(Scope.READ)
+        self._writer = authority.needs(Scope.WRITE)
+
+    def reads(self, request: Request) -> str:
+        """Return the owner whose images may be seen. Raises ``Unauthorized``, ``Forbidden``, ``RateLimited``."""
+        return self._reader(request).owner
+
+    def writes(self, request: Request) -> str:
+        """Return the owner whose images may be changed; raises likewise."""
+        return self._writer(request).owner
+
+    def page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:  # noqa: ANN401 # as below
+        """Return a page."""
+        key = cookie_key(request.scope["headers"])
+        token = "" if key is None else token_of(key)
+        return self.renderer.page(
+            template, status, csrf=token, signed_in=key is not None, here=request.url.path, **values
+        )
+
+    def shown(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap a route: what it raises is told on a page, and who has not signed in is asked to."""
+        if inspect.iscoroutinefunction(function):
+
+            @wraps(function)
+            async def answering(request: Request, **given: Any) -> Any:  # noqa: ANN401 # any route
+                try:
+                    return await function(request, **given)
+                except DarkroomError as error:
+                    return self._told(request, error)
+
+            return answering
+
+        @wraps(function)
+        def answer(request: Request, **given: Any) -> Any:  # noqa: ANN401 # any route
+            try:
+                return function(request, **given)
+            except DarkroomError as error:
+                return self._told(request, error)
+
+        return answer
+
+    def _told(self, request: Request, error: DarkroomError) -> Response:
+        if isinstance(error, Unauthorized) and self.access is not None:
+            if request.method == "GET":
+                wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+                return RedirectResponse(url_of("/signin", [("next", wanted)]), 303)
+            return RedirectResponse("/signin", 303)
+        status = status_of(error)
+        answer = self.page(
+            request, "error.html", status, title="That did not work", detail=error.detail, code=error.code
+        )
+        answer.headers.update(problem_headers(error))
+        return answer
+
+
+def page_routes(pages: Pages) -> APIRouter:
+    """Return the routes of all pages."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/static/{name}")
+    def get_static(request: Request, name: str) -> Response:
+        answer = pages.renderer.file(name, request.headers.get("if-none-match"))
+        if answer is None:
+            raise NotFound("there is no such file")
+        return answer
+
+    @router.get("/")
+    @pages.shown
+    def get_gallery(request: Request) -> Response:
+        owner = pages.reads(request)
+        given = parameters_of(request.query_params.multi_items())
+        found = pages.service.search(query_of(owner, given))
+        following = None
+        if found.next is not None:
+            following = url_of(
+                "/", [*((name, value) for name, value in given if name != "cursor"), ("cursor", found.next)]
+            )
+        return pages.page(
+            request,
+            "gallery.html",
+            images=found.items,
+            following=following,
+            first=url_of("/", [(name, value) for name, value in given if name != "cursor"]),
+            chips=chips(given),
+            asked=dict(given),
+            several_tags=[value for name, value in given if name == "tag"],
+            continued=any(name == "cursor" for name, _ in given),
+            tags=pages.service.labels(owner, LabelKind.TAG, limit=SUGGESTIONS).items,
+            albums=pages.service.labels(owner, LabelKind.ALBUM, limit=SUGGESTIONS).items,
+        )
+
+    @router.get("/images/{image_id}")
+    @pages.shown
+    def get_image(request: Request, image_id: str) -> Response:
+        image = pages.service.image(pages.reads(request), image_id)
+        return pages.page(request, "image.html", image=image)
+
+    @router.get("/images/{image_id}/tile")
+    @pages.shown
+    def get_tile(request: Request, image_id: str) -> Response:
+        return pages.page(request, "one_tile.html", image=pages.service.image(pages.reads(request), image_id))
+
+    return router

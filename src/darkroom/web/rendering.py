@@ -1,0 +1,104 @@
+"""Templates, and the answers made of them. Everything that is put into one is escaped."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse, Response
+
+from darkroom.web import views
+
+STATIC = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
+"""What is served beside the pages, by its ending."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file beside the pages."""
+
+    body: bytes
+    content_type: str
+    etag: str
+
+
+class Renderer:
+    """Makes pages; ``base_url`` is where the API is, ``delivery_url`` where pictures are."""
+
+    def __init__(self, base_url: str, delivery_url: str) -> None:
+        self.base_url = base_url
+        # Pictures of this very service come from wherever the page does: it may have several names.
+        self.delivery = "" if delivery_url == base_url else delivery_url
+        self._policy = _policy(base_url, delivery_url)
+        self._templates = Environment(
+            loader=PackageLoader("darkroom.web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters |= {
+            "size": views.size,
+            "shape": views.shape,
+            "sizes": views.sizes,
+            "label": views.label,
+        }
+        self._templates.globals |= {
+            "picture": lambda image: views.picture(image, self.delivery),
+            "base": base_url,
+            "delivery": self.delivery,
+        }
+        self.files = _files()
+
+    def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:  # noqa: ANN401 # whatever a template shows
+        """Return a page."""
+        body = self._templates.get_template(template).render(**values)
+        return HTMLResponse(body, status, {"cache-control": "no-store", **self.headers})
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What goes with every page: no script but ours, no frame around it, nothing told to other sites."""
+        return {
+            "content-security-policy": self._policy,
+            "referrer-policy": "same-origin",
+            "x-content-type-options": "nosniff",
+            "cross-origin-opener-policy": "same-origin",
+        }
+
+    def file(self, name: str, if_none_match: str | None) -> Response | None:
+        """Return a file beside the pages, ``None`` for one that is not there."""
+        found = self.files.get(name)
+        if found is None:
+            return None
+        headers = {"etag": found.etag, "cache-control": "no-cache", "x-content-type-options": "nosniff"}
+        if if_none_match == found.etag:
+            return Response(status_code=304, headers=headers)
+        return Response(found.body, media_type=found.content_type, headers=headers)
+
+
+def _files() -> dict[str, File]:
+    folder = files("darkroom.web").joinpath("static")
+    bodies = {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.is_file()}
+    bodies["shapes.css"] = views.shapes_css().encode()
+    return {
+        name: File(body, STATIC[ending], f'"{hashlib.sha256(body).hexdigest()[:16]}"')
+        for name, body in bodies.items()
+        if (ending := name.rpartition(".")[2]) in STATIC
+    }
+
+
+def _policy(base_url: str, delivery_url: str) -> str:
+    origins = " ".join(dict.fromkeys(("'self'", _origin(delivery_url))))
+    return (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {origins} data: blob:; "
+        f"connect-src 'self' {_origin(base_url)}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

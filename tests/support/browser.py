@@ -1,0 +1,110 @@
+"""A real browser on the pages of a real server. Whatever it complains about fails the test that it was used in."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from patience import eventually
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+AXE = Path(__file__).parents[1] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1280, "height": 800}
+SECONDS = 30_000
+"""Milliseconds that anything may take on a busy machine."""
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start the machine's chromium, and close it."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start the machine's chromium, once a module: while it runs, nothing else in this process has an event loop."""
+    if not CHROMIUM:
+        pytest.skip("no chromium here: apt-get install chromium")
+    with chromium() as browser:
+        yield browser
+
+
+class Complaints:
+    """What pages complain about, or ask of other hosts than theirs. ``expected`` are parts of what may be said."""
+
+    def __init__(self, context: BrowserContext, host: str) -> None:
+        self.told: list[str] = []
+        self.expected: list[str] = []
+        context.on("console", lambda message: self._add(message.text) if message.type == "error" else None)
+        context.on("weberror", lambda error: self._add(str(error.error)))
+        context.on("request", lambda request: self._look(request.url, host))
+
+    def _add(self, text: str) -> None:
+        self.told.append(text)
+
+    def _look(self, url: str, host: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme in {"http", "https"} and parts.netloc != host:
+            self._add(f"asked another host: {url}")
+
+    def unexpected(self) -> list[str]:
+        """Return what should not have been said."""
+        return [text for text in self.told if not any(part in text for part in self.expected)]
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Open a page of a server in a browser of its own.
+
+    ``scripts=False`` switches scripts off; ``before`` is given the page before it is opened.
+    """
+    opened: list[tuple[BrowserContext, Complaints]] = []
+
+    def begin(
+        url: str,
+        *,
+        scripts: bool = True,
+        phone: bool = False,
+        before: Callable[[Page], None] = lambda _: None,
+        **options: Any,
+    ) -> Page:
+        context = browser.new_context(
+            java_script_enabled=scripts, viewport=PHONE if phone else DESKTOP, has_touch=phone, **options
+        )
+        context.set_default_timeout(SECONDS)
+        complaints = Complaints(context, urlsplit(url).netloc)
+        opened.append((context, complaints))
+        page = context.new_page()
+        page.complaints = complaints
+        before(page)
+        page.goto(url, wait_until="domcontentloaded")
+        return page
+
+    yield begin
+    told = [text for _, complaints in opened for text in complaints.unexpected()]
+    for context, _ in opened:
+        context.close()
+    assert told == []
+
+
+def until(page: Page, expression: str) -> None:
+    """Wait until an expression is true in a page; asked from outside, since its policy lets no expressions in."""
+    eventually(lambda: page.evaluate(expression), what=expression)
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe-core finds wrong with a page as it is."""
+    # A strict policy lets no script in but the page's own: as the debugger it is let in.
+    page.evaluate(AXE.read_text() + "; undefined")
+    found = page.evaluate("async () => (await axe.run()).violations")
+    return [f"{one['id']}: {one['help']} {[node['html'][:200] for node in one['nodes']]}" for one in found]

@@ -1,0 +1,57 @@
+"""Takes the pictures of the pages for docs/pictures/: ``make screenshots``. Look at each before you commit it."""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+import pictures
+from browser import DESKTOP, PHONE, SECONDS, chromium, until
+from darkroom.client import Client, Labels
+from landscapes import landscape
+from servers import serving
+
+FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
+NAMES = ("Dawn", "Fjord", "Ridge", "Valley", "Dunes", "Coast", "Moor", "Heath", "Bay", "Summit", "Delta", "Strand")
+LOOKS = (("light", DESKTOP), ("dark", DESKTOP), ("phone", PHONE))
+
+
+def fill(url: str) -> str:
+    """Upload what the pages show, and return the id of one image."""
+    with Client(url) as client:
+        for number, name in enumerate(NAMES):
+            labels = Labels(tags=("hills", "sea" if number % 2 else "land"), album="Drawn", title=name)
+            body = landscape(number + 3)
+            image = client.upload(body, labels, filename=f"{name.lower()}.jpg", wait=60)
+        broken = client.upload(pictures.jpeg(300, 200)[:900], filename="IMG_2024.jpg", wait=60)
+        assert broken.state == "failed"
+    return image.id
+
+
+def main() -> int:
+    """Take them all."""
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder), originals="keep") as served:
+        image_id = fill(served.url)
+        paths = {"gallery": "/", "image": f"/images/{image_id}"}
+        with chromium() as browser:
+            for look, viewport in LOOKS:
+                scheme = "dark" if look == "dark" else "light"
+                context = browser.new_context(viewport=viewport, color_scheme=scheme, has_touch=look == "phone")
+                context.set_default_timeout(SECONDS)
+                page = context.new_page()
+                for name, path in paths.items():
+                    page.goto(served.url + path)
+                    until(page, "[...document.images].every(image => image.complete || image.loading === 'lazy')")
+                    page.wait_for_timeout(300)
+                    with Image.open(io.BytesIO(page.screenshot())) as shot:
+                        shot.save(FOLDER / f"page-{name}-{look}.webp", quality=80, method=6)
+                context.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
