@@ -61,6 +61,7 @@ SEARCHES_A_VIEW = 1 / 200
 OUTSTANDING_MAX = 2_000
 """Requests that are due and not answered; what comes beyond is not sent, and an error."""
 READERS, UPLOADERS = 64, 16
+WORKED = 'darkroom_transform_seconds_sum{outcome="ready"}'
 PATIENCE_SECONDS = 30.0
 LOOKS, LOOK_SECONDS = 9_000, 0.2
 SIZES = ((4000, 3000), (3264, 2448), (2048, 1536))
@@ -339,17 +340,19 @@ async def drain(replay: Replay, seconds: float) -> None:
     left = await replay.queued()
     if not left:
         return
-    began, cpu = time.perf_counter(), replay.place.cpu()
+    began, cpu, spent = time.perf_counter(), replay.place.cpu(), (await replay.figures()).get(WORKED, 0.0)
     still = left
     while still and time.perf_counter() - began < seconds:
         await asyncio.sleep(min(0.5, seconds))
         still = await replay.queued()
     took = time.perf_counter() - began
     rate = (left - still) / took
+    worked = (await replay.figures()).get(WORKED, 0.0) - spent
     print(
         f"  {left:.0f} images were left: {rate:.2f} a second processed = {rate / PEAK_UPLOADS:.1f} × the article's "
         f"peak of uploads, {rate / PEAK_UPLOADS * 3:.0f} × its mean, so all of them in {left / max(rate, 1e-9):.0f} s; "
-        f"service {(replay.place.cpu() - cpu) / took:.2f} processors, {replay.place.memory():.0f} MiB"
+        f"{worked / took:.2f} in hand at a time; service {(replay.place.cpu() - cpu) / took:.2f} processors, "
+        f"{replay.place.memory():.0f} MiB"
     )
 
 
