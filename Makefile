@@ -84,6 +84,7 @@ lock: ## write the lists in requirements/ anew (needs uv)
 	$(COMPILE) requirements/infra.in -o requirements/infra.txt
 	$(COMPILE) requirements/lambda-api.in -c requirements/aws.txt -o requirements/lambda-api.txt
 	$(COMPILE) requirements/lambda-transform.in -c requirements/aws.txt -o requirements/lambda-transform.txt
+	$(COMPILE) requirements/lambda-secrets.in -c requirements/aws.txt -o requirements/lambda-secrets.txt
 
 clean: ## remove what was installed and cached (not the data)
 	rm -rf $(VENV) $(EMULATOR_VENV) $(INFRA_VENV) $(BENCH_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules bench/node_modules tests/web/node_modules dist

@@ -46,21 +46,22 @@ ELF_MACHINES = {"arm64": 183, "x86_64": 62}
 
 PLATFORMS = {"arm64": "aarch64-manylinux_2_34", "x86_64": "x86_64-manylinux_2_34"}
 
-ZIPPED_MAX = {"api": 20_000_000, "transform": 30_000_000}
+ZIPPED_MAX = {"api": 20_000_000, "transform": 30_000_000, "secrets": 25_000_000}
 """Bytes; what a function has to fetch before it starts."""
 UNZIPPED_MAX = 250 * 1024 * 1024
 """Bytes, a quota of Lambda."""
 
 AWS_SERVICES = {
-    "api": frozenset({"cloudfront", "dynamodb", "s3", "sqs", "ssm", "sts"}),
+    "api": frozenset({"cloudfront", "dynamodb", "lambda", "s3", "sqs", "ssm", "sts"}),
     "transform": frozenset({"dynamodb", "s3", "sqs", "sts"}),
+    "secrets": frozenset({"cloudfront-keyvaluestore", "dynamodb", "sts"}),
 }
 """Of botocore's four hundred descriptions of services, those that are spoken to."""
 BOTOCORE_FILES = frozenset({"endpoints.json", "partitions.json", "sdk-default-configuration.json", "_retry.json"})
 
 NOT_OURS = ("darkroom/cli/", "darkroom/client/", "darkroom/cost/", "darkroom/embedded/")
 """Folders of this project that no function runs."""
-NOT_OURS_BESIDES = {"api": (), "transform": ("darkroom/http/",)}
+NOT_OURS_BESIDES = {"api": (), "transform": ("darkroom/http/",), "secrets": ("darkroom/http/",)}
 """Likewise, of one kind."""
 
 LEFT_OUT = re.compile(
@@ -118,7 +119,7 @@ def package(
     target: Target,
     recipe_file: Path | None = None,
     picture: Path | None = None,
-    kinds: tuple[str, ...] = ("api", "transform"),
+    kinds: tuple[str, ...] = ("api", "transform", "secrets"),
 ) -> list[Path]:
     """Write zips and templates into ``out``, over older ones; return their paths."""
     recipes = load_recipes(recipe_file)
@@ -158,7 +159,7 @@ def edge_contents(recipes: tuple[Recipe, ...], picture: Path | None) -> dict[str
         "content_type": stored.content_type,
         "body": base64.b64encode(stored.body).decode(),
     }
-    code = rendering.VIEWER_FUNCTION.with_name("origin_response.py").read_bytes()
+    code = (rendering.EDGE / "origin_response.py").read_bytes()
     return {"origin_response.py": code, "default.json": json.dumps(default).encode()}
 
 

@@ -7,17 +7,21 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from darkroom.edge.transformations import CHOICES
 from darkroom.names import default_key
 from darkroom.serverless import edge
+from darkroom.settings import CloudSettings
+from darkroom.transform.recipes import COMPASS, DEFAULT_QUALITY, LONGEST_SIDE, SEEKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from darkroom.model import Format
     from darkroom.transform.recipes import Recipe
 
 FOLDER = Path(__file__).parent
-VIEWER_FUNCTION = Path(edge.__file__).with_name("viewer_request.js")
-VIEWER_FUNCTION_MAX = 10_240
+EDGE = Path(edge.__file__).parent
+EDGE_FUNCTION_MAX = 10_240
 """Bytes of a CloudFront function, a quota of CloudFront."""
 
 RECIPES_AT = "/var/task/recipes.toml"
@@ -27,11 +31,42 @@ DEFAULT_IMAGE_AT = "/var/task/default-image"
 
 
 def viewer_function(recipes: Sequence[Recipe]) -> str:
-    """Return the code of the viewer function for these recipes, without its comment, which counts as length too."""
-    formats = {recipe.name: [[each.content_type, each.extension] for each in recipe.formats] for recipe in recipes}
-    lines = VIEWER_FUNCTION.read_text(encoding="utf-8").splitlines(keepends=True)
-    code = "".join(line for line in lines if not line.startswith("//"))
-    return _once("__FORMATS__", json.dumps(formats, separators=(",", ":")), code)
+    """Return the code of the function that picks a format for these recipes."""
+    formats = {recipe.name: _formats(recipe.formats) for recipe in recipes}
+    return _edge_function("viewer_request.js", FORMATS=formats)
+
+
+def transformation_request() -> str:
+    """Return the code of the function that verifies the addresses of transformations."""
+    widths = CloudSettings.model_fields["srcset_widths"].default
+    return _edge_function(
+        "transformation_request.js",
+        WIDTHS=list(widths),
+        QUALITY={kind.extension: quality for kind, quality in DEFAULT_QUALITY.items()},
+        POINTS={name: f"{x:g}:{y:g}" for name, (x, y) in COMPASS.items()},
+        SEEKING=list(SEEKING),
+        CHOICES=[_formats(each) for each in CHOICES],
+        SIDE=LONGEST_SIDE,
+    )
+
+
+def transformation_response() -> str:
+    """Return the code of the function that sees the answers to them."""
+    return _edge_function("transformation_response.js")
+
+
+def _formats(formats: Sequence[Format]) -> list[list[str]]:
+    return [[each.content_type, each.extension] for each in formats]
+
+
+def _edge_function(name: str, **given: object) -> str:
+    """Return the code of a CloudFront function, without comments and most of its space, which count as length too."""
+    code = (EDGE / name).read_text(encoding="utf-8")
+    code = code.replace("//__NEGOTIATION__\n", (EDGE / "negotiation.js").read_text(encoding="utf-8"))
+    for what, value in given.items():
+        code = _once(f"__{what}__", json.dumps(value, separators=(",", ":")), code)
+    lines = (line for line in code.splitlines() if line.strip() and not line.lstrip().startswith("//"))
+    return "".join(f"{line.strip()}\n" for line in lines)
 
 
 def default_image(recipes: Sequence[Recipe]) -> tuple[str, str]:
@@ -45,8 +80,14 @@ def template(
 ) -> str:
     """Return template.yaml as it is deployed; ``own_…`` when such a file of the operator lies in the packages."""
     text = (FOLDER / "template.yaml").read_text()
-    code = "".join(f"        {line}".rstrip() + "\n" for line in viewer_function(recipes).splitlines())
-    text = _once("      FunctionCode: viewer_request.js\n", f"      FunctionCode: |\n{code}", text)
+    functions = {
+        "viewer_request.js": viewer_function(recipes),
+        "transformation_request.js": transformation_request(),
+        "transformation_response.js": transformation_response(),
+    }
+    for name, code in functions.items():
+        block = "".join(f"        {line}".rstrip() + "\n" for line in code.splitlines())
+        text = _once(f"      FunctionCode: {name}\n", f"      FunctionCode: |\n{block}", text)
     text = _once("    Runtime: python3.13\n", f"    Runtime: {runtime}\n", text)
     text = _default("Architecture", architecture, text)
     text = _default("DefaultImagePath", f"/{default_key(*default_image(recipes))}", text)

@@ -101,7 +101,10 @@ HOMES = {
     },
     "aws_lambda_powertools": {
         *("figures/emf.py", "serverless/logs.py"),
-        *(f"serverless/{function}.py" for function in ("api", "object_created", "sweep", "purge")),
+        *(
+            f"serverless/{function}.py"
+            for function in ("api", "object_created", "sweep", "purge", "render", "edge_secrets")
+        ),
     },
     "mangum": {"serverless/api.py"},
     "botocore": {"dynamodb.py", "aws.py", "serverless/stack.py"},

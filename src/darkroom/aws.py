@@ -88,6 +88,27 @@ def answered(what: str, known: Mapping[str, DarkroomError] = NOTHING_KNOWN) -> I
         raise Unavailable(msg) from error
 
 
+@dataclass(slots=True)
+class Attempt:
+    """What became of a request that may be refused."""
+
+    refused: bool = False
+
+
+@contextmanager
+def unless(*codes: str) -> Iterator[Attempt]:
+    """Go on where a service refuses in one of these words, and say so; raise as ``answered`` otherwise."""
+    attempt = Attempt()
+    try:
+        with answered("AWS"):
+            yield attempt
+    except Unavailable as error:
+        cause = error.__cause__
+        if not isinstance(cause, botocore.exceptions.ClientError) or code_of(cause) not in codes:
+            raise
+        attempt.refused = True
+
+
 def code_of(error: botocore.exceptions.ClientError) -> str:
     """Return the name that a service gives an error."""
     return str(error.response.get("Error", {}).get("Code", ""))

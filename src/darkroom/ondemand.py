@@ -40,7 +40,8 @@ log = logging.getLogger("darkroom.results")
 CLAIM_SECONDS = 90.0
 """For one result: more than rendering may take. When its maker dies, nobody else makes it before."""
 LOOK_SECONDS = 0.02
-"""Between two looks at a result that another process is making."""
+NOT_ENLARGED = "not-enlarged"
+"""By what name readers are told the size of what was too small, where the store delivers by itself."""
 FORGET_AT_ONCE = 500
 
 
@@ -54,6 +55,8 @@ class OnDemand:
     """What the service does about a picture that nobody has asked for before."""
 
     service: Service
+    look_seconds: float = LOOK_SECONDS
+    """Between two looks at a result that another process is making; where each is paid for, more."""
 
     def make(self, image_id: str, transformation: Transformation, wanted: Format, *, patience: float = 10.0) -> None:
         """Return once the result is there: made now, by another meanwhile, or long ago.
@@ -74,7 +77,7 @@ class OnDemand:
             if time.monotonic() > deadline:
                 raise Unavailable("the picture is being made; ask again", retry_after=1)
             if receipt is None:
-                time.sleep(LOOK_SECONDS)
+                time.sleep(self.look_seconds)
 
     def result_wanted(self, event: ResultWanted) -> None:
         """Make what nobody waits for; an image that is gone or was changed meanwhile wants it no more."""
@@ -122,7 +125,9 @@ class OnDemand:
             image = self._ready(image_id)
             began = time.monotonic()
             slot, kept_size = self._rendered(image, transformation, wanted)
-            service.assets.put(key, slot.body, content_type=slot.format.content_type, lasting=False)
+            told = {NOT_ENLARGED: kept_size} if kept_size else None
+            kind = slot.format.content_type
+            service.assets.put(key, slot.body, content_type=kind, lasting=False, told=told)
             put = True
             current = service.catalog.get(image_id)
             result = Result(

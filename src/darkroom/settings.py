@@ -339,6 +339,10 @@ class CloudSettings(Shared):
 
     table: str = Field("", description="DynamoDB table of images and their search terms.")
     keys_table: str = Field("", description="DynamoDB table of API keys and rates.")
+    secrets_table: str = Field("", description="DynamoDB table of what addresses of transformations are signed with.")
+    results_table: str = Field("", description="DynamoDB table of what was made by an address.")
+    secrets_function: str = Field("", description="Function that has CloudFront know these secrets.")
+    secrets_store: str = Field("", description="CloudFront's key value store, which they lie in for its functions.")
     uploads_bucket: str = Field("", description="S3 bucket of originals.")
     assets_bucket: str = Field("", description="S3 bucket that CloudFront reads.")
     events_queue_url: str = Field("", description="SQS queue of what is to be worked on.")
@@ -406,7 +410,11 @@ def cloud_from_mapping(environment: Mapping[str, str]) -> CloudSettings:
 
 def aws_endpoint(service: str) -> str | None:
     """Return where a service of AWS is to be reached, where that is not AWS itself: an emulator, say."""
-    return os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or os.environ.get("AWS_ENDPOINT_URL") or None
+    return (
+        os.environ.get(f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}")
+        or os.environ.get("AWS_ENDPOINT_URL")
+        or None
+    )
 
 
 def lambda_memory_bytes() -> int | None:

@@ -58,6 +58,11 @@ def test_a_photo_is_uploaded_and_its_variants_are_delivered_at_the_printed_addre
             assert (picture.status_code, picture.headers["content-type"]) == (200, variant["content_type"])
             with Image.open(io.BytesIO(picture.content)) as shown:
                 assert shown.size == (variant["width"], variant["height"])
+        order = {"id": answer.json()["id"], "options": "width=123,height=45,fit=cover", "ext": "webp"}
+        address = client.post("/v1/sign", json=order).json()["url"]
+        assert address.startswith(f"{url}/i/")
+        with Image.open(io.BytesIO(client.get(address).content)) as shown:
+            assert (shown.format, shown.size) == ("WEBP", (123, 45))
         body = pictures.jpeg(640, 480)
         ticket = client.post("/v1/uploads", json={"filename": "b.jpg", "bytes": len(body)}).json()
         assert httpx.put(ticket["url"], content=body, headers=ticket["headers"], trust_env=False).status_code == 200

@@ -10,6 +10,7 @@ import pytest
 from clock import Clock
 from darkroom.access.dynamodb import DynamoSecrets
 from darkroom.access.memory import MemorySecrets
+from darkroom.access.published import PublishedSecrets
 from darkroom.access.signing import MOST_SECRETS, SECRET_BYTES, signing
 from darkroom.access.sqlite import SqliteAccess, SqliteSecrets
 from darkroom.errors import Conflict, InvalidRequest
@@ -31,10 +32,12 @@ def tables(emulator: Emulator) -> Iterator[Tables]:
         yield it
 
 
-@pytest.fixture(params=["memory", "sqlite", "dynamodb"])
+@pytest.fixture(params=["memory", "sqlite", "dynamodb", "published"])
 def secrets(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Secrets]:
     if request.param == "memory":
         yield MemorySecrets(Clock())
+    elif request.param == "published":
+        yield PublishedSecrets(MemorySecrets(Clock()), lambda: None)
     elif request.param == "dynamodb":
         tables = request.getfixturevalue("tables")
         with closing(DynamoSecrets(tables.client, tables.make(), Clock())) as on_table:

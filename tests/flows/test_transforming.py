@@ -7,14 +7,16 @@ import pytest
 from PIL import Image
 
 import pictures
+from darkroom.model import OriginalPolicy
+from deployments import ON_DEMAND
 from patience import ready
 
 
-@pytest.fixture
-def on_demand(request, deleting):
-    if request.node.callspec.params["deleting"] == "aws":
-        pytest.skip("the AWS deployment makes nothing on demand yet: docs/deploy-aws.md")
-    return deleting
+@pytest.fixture(scope="module", params=sorted(ON_DEMAND))
+def on_demand(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(f"on-demand-{request.param}")
+    with ON_DEMAND[request.param](request, folder, OriginalPolicy.DELETE) as client:
+        yield client
 
 
 def test_a_size_nobody_thought_of_is_signed_made_kept_and_deleted_with_its_image(on_demand):

@@ -14,6 +14,8 @@ import pictures
 from package import Target, check, zipped
 from package import package as build
 
+KINDS = ("api", "transform", "secrets")
+ZIPS = {f"{kind}.zip" for kind in KINDS}
 SHIPPED = Target("arm64", package.RUNTIME)
 HERE = Target("x86_64", f"{sys.version_info.major}.{sys.version_info.minor}")
 
@@ -72,8 +74,8 @@ def shipped(tmp_path_factory):
 
 def test_what_is_shipped_passes_its_checks_and_is_complete(shipped):
     names = {path.name for path in shipped.iterdir()}
-    assert names == {"api.zip", "transform.zip", "edge.zip", "template.yaml", "edge.yaml", "replica.yaml"}
-    for kind in ("api", "transform"):
+    assert names == {*ZIPS, "edge.zip", "template.yaml", "edge.yaml", "replica.yaml"}
+    for kind in KINDS:
         with zipfile.ZipFile(shipped / f"{kind}.zip") as archive:
             files = {each: archive.read(each) for each in archive.namelist()}
         check(files, (shipped / f"{kind}.zip").stat().st_size, kind, SHIPPED)
@@ -83,11 +85,20 @@ def test_what_is_shipped_passes_its_checks_and_is_complete(shipped):
         assert services == package.AWS_SERVICES[kind]
 
 
-def test_what_decodes_nothing_has_no_decoders(shipped):
-    with zipfile.ZipFile(shipped / "api.zip") as archive:
+@pytest.mark.parametrize("kind", ["api", "secrets"])
+def test_what_decodes_nothing_has_no_decoders(shipped, kind):
+    with zipfile.ZipFile(shipped / f"{kind}.zip") as archive:
         names = archive.namelist()
     assert not [name for name in names if name.startswith(("pyvips", "_libvips", "PIL", "pillow"))]
-    assert (shipped / "api.zip").stat().st_size < (shipped / "transform.zip").stat().st_size / 2
+    assert (shipped / f"{kind}.zip").stat().st_size < (shipped / "transform.zip").stat().st_size * 0.6
+
+
+def test_only_what_signs_for_all_regions_carries_what_it_takes(shipped):
+    for kind in KINDS:
+        with zipfile.ZipFile(shipped / f"{kind}.zip") as archive:
+            assert ("awscrt/auth.py" in archive.namelist() or "awscrt/auth.pyc" in archive.namelist()) == (
+                kind == "secrets"
+            )
 
 
 def test_the_same_input_gives_the_same_bytes(shipped, tmp_path):
@@ -131,10 +142,13 @@ import botocore.session, obstore, pydantic
 import darkroom.service
 services = ["dynamodb", "s3", "sqs"]
 if sys.argv[2] == "transform":
-    import darkroom.serverless.object_created
+    import darkroom.serverless.object_created, darkroom.serverless.render
+elif sys.argv[2] == "secrets":
+    import darkroom.serverless.edge_secrets, awscrt.auth
+    services = ["dynamodb", "cloudfront-keyvaluestore"]
 else:
     import darkroom.serverless.api, darkroom.serverless.purge, darkroom.serverless.sweep
-    services += ["cloudfront", "ssm"]
+    services += ["cloudfront", "lambda", "ssm"]
 session = botocore.session.get_session()
 for service in services:
     session.create_client(service, region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
@@ -150,7 +164,7 @@ if sys.argv[2] == "transform":
     for path in sys.argv[3:]:
         made = InlineTransform().render(open(path, "rb"), Order(recipes=DEFAULT_RECIPES))
         assert len(made.slots) == 6, path
-else:
+elif sys.argv[2] == "api":
     import darkroom.http.app
 outside = {
     name for name, module in sys.modules.items()
@@ -171,7 +185,7 @@ def bodies():
     )
 
 
-@pytest.mark.parametrize("kind", ["api", "transform"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_package_is_enough_by_itself(kind, tmp_path_factory, tmp_path):
     folder = tmp_path_factory.getbasetemp() / "here"
     if not folder.exists():

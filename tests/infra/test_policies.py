@@ -15,6 +15,8 @@ ARNS = {
     "AWS::DynamoDB::Table": "arn:aws:dynamodb:eu-west-1:123456789012:table/{}",
     "AWS::S3::Bucket": "arn:aws:s3:::{}",
     "AWS::SQS::Queue": "arn:aws:sqs:eu-west-1:123456789012:{}",
+    "AWS::Lambda::Function": "arn:aws:lambda:eu-west-1:123456789012:function:{}",
+    "AWS::CloudFront::KeyValueStore": "arn:aws:cloudfront::123456789012:key-value-store/{}",
     "AWS::Logs::LogGroup": "arn:aws:logs:eu-west-1:123456789012:log-group:{}:*",
 }
 VALUES = {"AWS::Partition": "aws", "AWS::Region": "eu-west-1", "AWS::AccountId": "123456789012"}

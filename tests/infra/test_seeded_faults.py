@@ -50,7 +50,116 @@ def unknown_origin(resources):
 
 
 def unknown_member(resources):
-    distribution(resources)["OriginGroups"]["Items"][0]["Members"]["Items"][1]["OriginId"] = "replika"
+    group(resources, "assets-or-replica")["Members"]["Items"][1]["OriginId"] = "replika"
+
+
+def group(resources, name):
+    (found,) = [each for each in distribution(resources)["OriginGroups"]["Items"] if each["Id"] == name]
+    return found
+
+
+def group_of_three(resources):
+    group(resources, "kept-or-made")["Members"]["Items"].append({"OriginId": "replica"})
+
+
+def groups_miscounted(resources):
+    distribution(resources)["OriginGroups"]["Quantity"] = 1
+
+
+def statuses_miscounted(resources):
+    group(resources, "kept-or-made")["FailoverCriteria"]["StatusCodes"]["Quantity"] = 3
+
+
+def pictures_never_made(resources):
+    group(resources, "kept-or-made")["FailoverCriteria"]["StatusCodes"] = {"Quantity": 1, "Items": [404]}
+
+
+def pictures_made_while_the_bucket_is_in_trouble(resources):
+    statuses = {"Quantity": 3, "Items": [403, 404, 503]}
+    group(resources, "kept-or-made")["FailoverCriteria"]["StatusCodes"] = statuses
+
+
+def pictures_made_first(resources):
+    group(resources, "kept-or-made")["Members"]["Items"].reverse()
+
+
+def behaviour_never_reached(resources):
+    behaviours = distribution(resources)["CacheBehaviors"]
+    behaviours[0], behaviours[1] = behaviours[1], behaviours[0]
+
+
+def transformations_behind_variants(resources):
+    behaviours = distribution(resources)["CacheBehaviors"]
+    behaviours[1], behaviours[2] = behaviours[2], behaviours[1]
+
+
+def function_that_everybody_may_ask(resources):
+    resources["RenderUrl"]["Properties"]["AuthType"] = "NONE"
+
+
+def url_that_nobody_may_ask(resources):
+    del resources["RenderUrlPermission"]
+
+
+def function_that_nobody_may_invoke(resources):
+    del resources["RenderPermission"]
+
+
+def function_that_any_distribution_may_ask(resources):
+    del resources["RenderUrlPermission"]["Properties"]["SourceArn"]
+
+
+def function_that_the_gateway_may_invoke(resources):
+    resources["RenderPermission"]["Properties"]["Principal"] = "apigateway.amazonaws.com"
+
+
+def url_asked_as_a_bucket(resources):
+    control = resources["RenderOriginAccessControl"]["Properties"]["OriginAccessControlConfig"]
+    control["OriginAccessControlOriginType"] = "s3"
+
+
+def url_asked_in_plain_text(resources):
+    (origin,) = [each for each in distribution(resources)["Origins"] if each["Id"] == "render"]
+    origin["CustomOriginConfig"]["OriginProtocolPolicy"] = "match-viewer"
+
+
+def origin_that_nobody_signs_for(resources):
+    (origin,) = [each for each in distribution(resources)["Origins"] if each["Id"] == "render"]
+    del origin["OriginAccessControlId"]
+
+
+def function_slower_than_its_distribution(resources):
+    resources["RenderFunction"]["Properties"]["Timeout"] = 60
+
+
+def host_of_the_reader_forwarded(resources):
+    headers = resources["AskedOriginPolicy"]["Properties"]["OriginRequestPolicyConfig"]["HeadersConfig"]
+    headers["Headers"].append("Host")
+
+
+def everything_forwarded(resources):
+    headers = resources["AskedOriginPolicy"]["Properties"]["OriginRequestPolicyConfig"]["HeadersConfig"]
+    headers["HeaderBehavior"] = "allViewer"
+
+
+def function_without_its_store(resources):
+    del resources["TransformationRequestFunction"]["Properties"]["FunctionConfig"]["KeyValueStoreAssociations"]
+
+
+def function_of_the_older_runtime(resources):
+    resources["TransformationRequestFunction"]["Properties"]["FunctionConfig"]["Runtime"] = "cloudfront-js-1.0"
+
+
+def api_that_ends_before_what_it_waits_for(resources):
+    resources["SecretsFunction"]["Properties"]["Timeout"] = 60
+
+
+def store_for_all_stacks(resources):
+    resources["EdgeSecrets"]["Properties"]["Name"] = "darkroom"
+
+
+def request_policy_for_all_stacks(resources):
+    resources["AskedOriginPolicy"]["Properties"]["OriginRequestPolicyConfig"]["Name"] = "darkroom"
 
 
 def lifetimes_out_of_order(resources):
@@ -58,7 +167,7 @@ def lifetimes_out_of_order(resources):
 
 
 def writes_to_a_group(resources):
-    distribution(resources)["CacheBehaviors"][0]["AllowedMethods"] = ["GET", "HEAD", "PUT"]
+    distribution(resources)["CacheBehaviors"][1]["AllowedMethods"] = ["GET", "HEAD", "PUT"]
 
 
 def name_without_certificate(resources):
@@ -179,7 +288,7 @@ def secret_in_the_template(resources):
 FAULTS = [
     each
     for name, each in list(globals().items())
-    if callable(each) and each.__module__ == __name__ and name not in {"distribution", "policies"}
+    if callable(each) and each.__module__ == __name__ and name not in {"distribution", "group", "policies"}
 ]
 
 

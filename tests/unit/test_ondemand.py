@@ -14,7 +14,7 @@ from darkroom import names
 from darkroom.errors import InvalidRequest, NotFound, RenderFailed, Unavailable, UnreadableImage
 from darkroom.events import ResultWanted
 from darkroom.model import Format, OriginalPolicy, State
-from darkroom.ondemand import OnDemand, result_name
+from darkroom.ondemand import NOT_ENLARGED, OnDemand, result_name
 from darkroom.results import stamp_of
 from darkroom.service import Edit
 from darkroom.sweep import Ages, Sweep
@@ -231,6 +231,29 @@ def test_a_bucket_that_is_full_keeps_nothing(room, image):
     assert not room.results.owns(image.id, "t/width=60.jpg")
     room.replaced(assets=assets)
     make(room, image)
+
+
+def test_the_bucket_is_told_what_readers_are_told_of_a_picture_that_was_too_small():
+    told = {}
+
+    class Telling:
+        def __init__(self, assets):
+            self._assets = assets
+
+        def __getattr__(self, name):
+            return getattr(self._assets, name)
+
+        def put(self, key, body, **said):
+            told[key] = said.pop("told")
+            return self._assets.put(key, body, **said)
+
+    room = Room(recipes=(LARGE, SMALL), originals=OriginalPolicy.DELETE)
+    image = room.ready(PICTURE)
+    room.replaced(assets=Telling(room.service.assets))
+    make(room, image)
+    assert told.pop(key(image)) is None
+    make(room, image, parse("width=300").transformation)
+    assert list(told.values()) == [{NOT_ENLARGED: "200x150"}]
 
 
 def test_nothing_is_made_from_what_is_not_as_it_was_stored(room, transform, image):

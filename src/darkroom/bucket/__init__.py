@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -39,12 +39,20 @@ class Bucket(Protocol):
     """
 
     def put(
-        self, key: str, body: bytes | Path, *, content_type: str, create_only: bool = False, lasting: bool = True
+        self,
+        key: str,
+        body: bytes | Path,
+        *,
+        content_type: str,
+        create_only: bool = False,
+        lasting: bool = True,
+        told: Mapping[str, str] | None = None,
     ) -> Stat:
         """Store ``body``: bytes, or a file that the bucket may take over (the caller no longer relies on it).
 
         What is not ``lasting`` may be lost or spoiled when the machine loses its power, though not when a process dies:
-        for what can be made again and is compared with its checksum whenever it is read.
+        for what can be made again and is compared with its checksum whenever it is read. ``told`` is, by its name, what
+        readers are told with an object that they are given by the store itself.
 
         With ``create_only`` raises ``AlreadyExists`` when there is an object under ``key``, which then stays as it is;
         of many who try at once exactly one succeeds. Otherwise replaces what is there in one step.

@@ -8,7 +8,7 @@ from darkroom.errors import AlreadyExists, NotFound
 from darkroom.events import ObjectCreated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from darkroom.bucket import Bucket, Stat, Stored
@@ -30,10 +30,19 @@ class NotifyingBucket:
         self._queue = queue
 
     def put(
-        self, key: str, body: bytes | Path, *, content_type: str, create_only: bool = False, lasting: bool = True
+        self,
+        key: str,
+        body: bytes | Path,
+        *,
+        content_type: str,
+        create_only: bool = False,
+        lasting: bool = True,
+        told: Mapping[str, str] | None = None,
     ) -> Stat:
         try:
-            stat = self._bucket.put(key, body, content_type=content_type, create_only=create_only, lasting=lasting)
+            stat = self._bucket.put(
+                key, body, content_type=content_type, create_only=create_only, lasting=lasting, told=told
+            )
         except AlreadyExists:
             self._announce_again(key)
             raise

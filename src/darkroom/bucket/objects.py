@@ -38,7 +38,7 @@ from darkroom.errors import AlreadyExists, NotFound, StorageFull, Unavailable
 from darkroom.transform.sniff import HEAD_BYTES, sniff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from obstore import Attributes, GetResult, ObjectMeta
     from obstore.store import ObjectStore, S3Config, S3Credential
@@ -69,10 +69,20 @@ NAMES_AT_ONCE = 250_000
 class ObjectBucket:
     """A ``Bucket`` on any store of obstore's that is atomic and durable by itself, as clouds are."""
 
-    def __init__(self, store: ObjectStore, *, cache_control: Callable[[str], str] | None = None) -> None:
-        """``cache_control`` says, of a key, the header that readers are given with the object by the store itself."""
+    def __init__(
+        self,
+        store: ObjectStore,
+        *,
+        cache_control: Callable[[str], str] | None = None,
+        tags: Callable[[str], dict[str, str]] = lambda _: {},
+    ) -> None:
+        """``cache_control`` says, of a key, the header that readers are given with the object by the store itself.
+
+        ``tags`` says what a rule of the store knows the object by.
+        """
         self._store = store
         self._cache_control = cache_control
+        self._tags = tags
 
     @staticmethod
     def s3(
@@ -83,6 +93,7 @@ class ObjectBucket:
         credentials: Callable[[], Credentials] | None = None,
         answer_seconds: float = ANSWER_SECONDS,
         cache_control: Callable[[str], str] | None = None,
+        tags: Callable[[str], dict[str, str]] = lambda _: {},
     ) -> S3Bucket:
         """Return the bucket of S3 called ``name``, at ``endpoint`` where that is not AWS's own.
 
@@ -105,7 +116,7 @@ class ObjectBucket:
             },
             retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=RETRY_SECONDS)},
         )
-        return S3Bucket(store, cache_control=cache_control)
+        return S3Bucket(store, cache_control=cache_control, tags=tags)
 
     @staticmethod
     def memory() -> ObjectBucket:
@@ -125,18 +136,22 @@ class ObjectBucket:
         content_type: str,
         create_only: bool = False,
         lasting: bool = True,  # noqa: ARG002 # a cloud makes no difference
+        told: Mapping[str, str] | None = None,
     ) -> Stat:
         _check(key)
         size = len(body) if isinstance(body, bytes) else body.stat().st_size
         attributes: Attributes = {"Content-Type": content_type}
         if self._cache_control is not None:
             attributes["Cache-Control"] = self._cache_control(key)
+        for name, text in (told or {}).items():
+            attributes[name] = text
         with _translated(key):
             result = obstore.put(
                 self._store,
                 key,
                 body,
                 attributes=attributes,
+                tags=self._tags(key) or None,
                 mode="create" if create_only else "overwrite",
                 use_multipart=False,
             )
@@ -247,6 +262,7 @@ class FolderBucket(ObjectBucket):
         content_type: str,  # noqa: ARG002 # told from the bytes when read
         create_only: bool = False,
         lasting: bool = True,
+        told: Mapping[str, str] | None = None,  # noqa: ARG002 # no reader is given an object by a folder
     ) -> Stat:
         _check(key)
         target = self._folder / key

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from darkroom import figures as f
 from darkroom import ledger, names
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from darkroom.bucket import Bucket
     from darkroom.edge.answers import Lifetimes
     from darkroom.edge.pool import Pool
-    from darkroom.edge.purgelog import PurgeReader
     from darkroom.figures import Figures
     from darkroom.model import Image
     from darkroom.results import Results
@@ -61,6 +60,22 @@ class _Flight:
     """Whether the picture was purged after the reading began."""
 
 
+class Purged(Protocol):
+    """What was purged since it was looked last, as one worker knows it: ``purgelog.py``."""
+
+    def changed(self) -> bool:
+        """Tell whether anything was, since ``read``."""
+        ...
+
+    def read(self) -> frozenset[str] | None:
+        """Return the ids, or ``None`` when they are not known: then forget everything."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
 class Pictures:
     """The pictures of the assets bucket, as one worker knows them. Used on its event loop only."""
 
@@ -68,7 +83,7 @@ class Pictures:
         self,
         assets: Bucket,
         lookup: Callable[[str], Image | None],
-        purged: PurgeReader,
+        purged: Purged,
         pool: Pool,
         figures: Figures,
         *,

@@ -97,3 +97,18 @@ def _count(descriptor: int) -> int:
 
 def _place(number: int) -> int:
     return _COUNT_BYTES + number % LINES * _LINE_BYTES
+
+
+class NothingPurged:
+    """What a worker sees that keeps nothing, and so has nothing to forget."""
+
+    def changed(self) -> bool:
+        """Tell that nothing was."""
+        return False
+
+    def read(self) -> frozenset[str]:
+        """Return none."""
+        return frozenset()
+
+    def close(self) -> None:
+        """Do nothing."""

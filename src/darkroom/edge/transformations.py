@@ -50,6 +50,7 @@ SHORT_SECONDS = 10
 _STILL = (Format.AVIF, Format.WEBP, Format.JPEG)
 _CLEAR = (Format.AVIF, Format.WEBP, Format.PNG)
 _MOVING = (Format.WEBP, Format.GIF)
+CHOICES = (_STILL, _CLEAR, _MOVING)
 """What ``auto`` chooses from, the most modern first: for plain pictures, those one can see through, and moving ones."""
 
 

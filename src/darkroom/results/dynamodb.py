@@ -59,6 +59,9 @@ class DynamoResults:
 
     def claim(self, image_id: str, name: str, seconds: float, *, damaged: str | None = None) -> str | None:
         now, receipt = self._now(), secrets.token_hex(8)
+        there = self._table.get(_pk(image_id), name)
+        if there is not None and "checksum" not in there and int(there["claimed_until"]) > now:
+            return None  # many who wait for another's look here again and again: none of them needs to write
         self._mark(image_id, name, now)
         change = Condition(
             text="SET receipt = :receipt, claimed_until = :until, used_at = :now REMOVE checksum",

@@ -34,6 +34,8 @@ KEPT = {
     "AssetsBucketName": "assets bucket",
     "FilesTableName": "table of images",
     "KeysTableName": "table of keys",
+    "SecretsTableName": "table of signing secrets",
+    "ResultsTableName": "table of results",
 }
 """Outputs of what outlives the stack."""
 
@@ -102,6 +104,8 @@ class Stage:
             status = self.stack.carry_out(plan) if plan.changes else self.stack.status()
         outputs = status.outputs
         self._make_defaults(outputs)
+        wire.first_secret(self.clients("dynamodb"), outputs["SecretsTableName"])
+        self._invoke(outputs["SecretsFunctionName"], {}, "CloudFront could not be told of the signing secrets")
         access = wire.access(self.clients("dynamodb"), outputs["KeysTableName"])
         key = None if access.list() else access.add(LOCAL_OWNER, "first key", frozenset(Scope))[1]
         return Deployed(outputs=outputs, key=key)
@@ -113,13 +117,14 @@ class Stage:
         self._make_defaults(outputs)
 
     def _make_defaults(self, outputs: Mapping[str, str]) -> None:
+        order = {"darkroom": "shelve-defaults"}
+        self._invoke(outputs["TransformFunctionName"], order, "the default images could not be made")
+
+    def _invoke(self, function: str, order: Mapping[str, str], trouble: str) -> None:
         with wire.answered("Lambda"):
-            answer = self.clients("lambda").invoke(
-                FunctionName=outputs["TransformFunctionName"],
-                Payload=json.dumps({"darkroom": "shelve-defaults"}).encode(),
-            )
+            answer = self.clients("lambda").invoke(FunctionName=function, Payload=json.dumps(order).encode())
         if "FunctionError" in answer:
-            msg = f"the default images could not be made: {answer['Payload'].read()[:500].decode(errors='replace')}"
+            msg = f"{trouble}: {answer['Payload'].read()[:500].decode(errors='replace')}"
             raise Unavailable(msg)
 
     def settings(self) -> CloudSettings:

@@ -1,6 +1,6 @@
 """A stack on AWS as CloudFormation makes it: from a folder that ``make package`` has written, and nothing else.
 
-No SAM command line: CloudFormation itself does SAM's transform, and what is left of ``sam deploy`` is to put five files
+No SAM command line: CloudFormation itself does SAM's transform, and what is left of ``sam deploy`` is to put four files
 into a bucket under the names of their contents.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-PACKAGES = ("api.zip", "transform.zip")
+PACKAGES = ("api.zip", "transform.zip", "secrets.zip")
 TEMPLATE = "template.yaml"
 POLL_SECONDS = 2.0
 LONGEST_SECONDS = 3600.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -13,19 +13,30 @@ from typing import TYPE_CHECKING, Any
 
 from darkroom import aws, dynamodb
 from darkroom import settings as configuration
-from darkroom.access import Rate
-from darkroom.access.dynamodb import DynamoAccess, DynamoRates
+from darkroom.access import LOCAL_OWNER, Rate
+from darkroom.access.dynamodb import DynamoAccess, DynamoRates, DynamoSecrets
+from darkroom.access.keyvaluestore import KeyValueStore, PublishingFunction
+from darkroom.access.published import PublishedSecrets, shown
+from darkroom.access.signing import signing
 from darkroom.bucket.objects import ANSWER_SECONDS, ObjectBucket
 from darkroom.catalog.dynamodb import DynamoCatalog
 from darkroom.edge.answers import Lifetimes
 from darkroom.edge.cloudfront import CloudFrontEdge, NoPurges, PurgeQueue
 from darkroom.edge.defaults import default_objects, distrust_defaults, shelve_defaults
+from darkroom.edge.pictures import Pictures
+from darkroom.edge.pool import Pool
+from darkroom.edge.purgelog import NothingPurged
+from darkroom.edge.transformations import Demand, TransformationRules, Transformations
+from darkroom.edge.window import Window as EdgeWindow
 from darkroom.errors import NotFound
+from darkroom.events import ResultWanted
 from darkroom.events.sqs import SqsQueue
 from darkroom.figures.emf import EmfFigures
 from darkroom.figures.memory import MemoryFigures
 from darkroom.model import OriginalPolicy, State
-from darkroom.names import DEFAULTS, archive_key
+from darkroom.names import ASSETS, DEFAULTS, archive_key, parse_result_key
+from darkroom.ondemand import OnDemand
+from darkroom.results.dynamodb import DynamoResults
 from darkroom.rules import ages_of, rules_of
 from darkroom.service import Service, utc_now
 from darkroom.sweep import Sweep
@@ -44,6 +55,8 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from darkroom.access.signing import SigningSecret
+    from darkroom.edge import Maker
     from darkroom.figures import Figures as AnyFigures
     from darkroom.model import Image
     from darkroom.settings import CloudSettings
@@ -62,12 +75,26 @@ LARGEST_ANSWER_BYTES = 4 * 1024 * 1024
 """What a function answers by itself: with what base 64 adds, under the six megabytes that Lambda lets it."""
 SLOW_OBJECT_SECONDS = 900
 """How long an object may be under way between AWS and an operator: 100 MB at one megabit a second."""
+STORE_PATIENCE_SECONDS = 10.0
+"""How long a reader of a picture by its address waits for tables and buckets."""
+RENDER_PATIENCE_SECONDS = 22.0
+"""How long for the picture itself: a little longer than one may take to render in that function."""
+LOOK_SECONDS = 0.25
+"""Between two looks at a picture that another function is making: each is two requests to pay for."""
+LIFECYCLE_SLACK = timedelta(days=3)
+"""How long after its day S3 may take to remove an object: what is left of it in the ledger goes after that."""
+RESULT_TAGS = {"kind": "result"}
+"""What the bucket's rule knows results by: their keys have no beginning in common that others have not."""
 ORIGINAL_SECONDS = 300
 """The life of an address that an original is had from which is larger."""
 
 
 Figures = EmfFigures
 """What is counted in a function, by the name that handlers know it under."""
+
+
+Window = EdgeWindow
+"""What answers addresses of transformations, likewise."""
 
 
 def figures() -> Figures:
@@ -123,8 +150,10 @@ def close(parts: Service) -> None:
     """End what ``by_hand`` has begun."""
     assert isinstance(parts.catalog, DynamoCatalog)
     assert isinstance(parts.queue, SqsQueue)
+    assert isinstance(parts.results, DynamoResults)
     parts.catalog.close()
     parts.queue.let_go()
+    parts.results.close()
 
 
 def _service(
@@ -142,6 +171,7 @@ def _service(
         transform=transform,
         inspect=dimensions,
         purges=purges,
+        results=DynamoResults(reach.dynamodb, settings.given("results_table"), utc_now),
         figures=counted,
         recipes=recipes,
         rules=rules_of(settings),
@@ -190,6 +220,17 @@ def sweep(settings: CloudSettings, parts: Service) -> Sweep:
     """Return what finds and sets right what was left behind."""
     ages = ages_of(settings, idle_seconds=IDLE_SECONDS, longest_try=VISIBILITY_SECONDS)
     return Sweep(parts, ages, defaults=partial(default_objects, parts.assets))
+
+
+def forget_results(settings: CloudSettings, parts: Service) -> int:
+    """Take out of the ledger what the bucket has removed by its rule, and return how much that was.
+
+    No edge is told: as long as an image is what it was, so are the copies of what was made of it.
+    """
+    if not settings.result_days:
+        return 0
+    before = utc_now() - timedelta(days=settings.result_days) - LIFECYCLE_SLACK
+    return OnDemand(replace(parts, purges=NoPurges())).forget_unused(before)
 
 
 def defaults(parts: Service, make: Callable[[], None]) -> Defaults:
@@ -258,7 +299,66 @@ def application(settings: CloudSettings, parts: Service) -> ASGIApp:
     keys = settings.given("keys_table")
     access = DynamoAccess(FUNCTION.dynamodb, keys, utc_now)
     rates = DynamoRates(FUNCTION.dynamodb, keys, time.time_ns)
-    return front(create_api(parts, access, None, rates, reception, options), {}, options, parts.figures)
+    function = aws.client("lambda", endpoint=configuration.aws_endpoint("lambda"), read_timeout=25)
+    signers = PublishedSecrets(_secrets(settings), PublishingFunction(function, settings.given("secrets_function")))
+    return front(create_api(parts, access, signers, rates, reception, options), {}, options, parts.figures)
+
+
+def _secrets(settings: CloudSettings) -> DynamoSecrets:
+    return DynamoSecrets(FUNCTION.dynamodb, settings.given("secrets_table"), utc_now)
+
+
+def publish_secrets(settings: CloudSettings) -> None:
+    """Have CloudFront's functions know what signing secrets there are, and no others. Raises ``Unavailable``."""
+    endpoint = configuration.aws_endpoint("cloudfront-keyvaluestore")
+    store = KeyValueStore(aws.client("cloudfront-keyvaluestore", endpoint=endpoint), settings.given("secrets_store"))
+    secrets_ = _secrets(settings)
+    store.bring_to(lambda: shown(secrets_.list()))
+
+
+def window(settings: CloudSettings, parts: Service, maker: Maker) -> Window:
+    """Return what answers addresses, as on one machine, but that it keeps nothing: CloudFront and the bucket do."""
+    secrets_of = _secrets(settings).list
+    pool = Pool(STORE_PATIENCE_SECONDS)
+    lifetimes = _lifetimes(settings)
+    pictures = Pictures(
+        parts.assets,
+        parts.delivered,
+        NothingPurged(),
+        pool,
+        parts.figures,
+        lifetimes=lifetimes,
+        hot_cache_bytes=0,
+        results=parts.results,
+    )
+    demand = Demand(
+        results=parts.results,
+        maker=maker,
+        promise=partial(promise, parts),
+        secrets=secrets_of,
+        image=parts.catalog.get,
+        rules=TransformationRules(
+            widths=settings.srcset_widths,
+            avif_budget=settings.avif_budget_seconds,
+            patience_seconds=RENDER_PATIENCE_SECONDS,
+        ),
+    )
+    return Window(
+        Transformations(pictures, pool, demand, lifetimes),
+        secrets_of,
+        widths=settings.srcset_widths,
+        largest=LARGEST_ANSWER_BYTES,
+    )
+
+
+def on_demand(parts: Service) -> OnDemand:
+    """Return what makes pictures that somebody waits for."""
+    return OnDemand(parts, look_seconds=LOOK_SECONDS)
+
+
+def promise(parts: Service, image_id: str, options: str, extension: str) -> None:
+    """Have a picture made by and by, by the transform function."""
+    parts.queue.publish(ResultWanted(image_id=image_id, options=options, extension=extension))
 
 
 def clients(region: str, *, longest_call_seconds: float) -> Callable[[str], Any]:
@@ -282,7 +382,17 @@ def access(client: Any, table: str) -> DynamoAccess:  # noqa: ANN401 # botocore 
     return DynamoAccess(client, table, utc_now)
 
 
-def _bucket(name: str, reach: Reach, cache_control: Callable[[str], str] | None = None) -> ObjectBucket:
+def first_secret(client: Any, table: str) -> SigningSecret:  # noqa: ANN401 # likewise
+    """Return what the first owner's addresses are signed with, made now if there is none; for who deploys."""
+    return signing(DynamoSecrets(client, table, utc_now), LOCAL_OWNER)
+
+
+def _bucket(
+    name: str,
+    reach: Reach,
+    cache_control: Callable[[str], str] | None = None,
+    tags: Callable[[str], dict[str, str]] = lambda _: {},
+) -> ObjectBucket:
     return ObjectBucket.s3(
         name,
         endpoint=configuration.aws_endpoint("s3"),
@@ -290,13 +400,21 @@ def _bucket(name: str, reach: Reach, cache_control: Callable[[str], str] | None 
         credentials=reach.credentials,
         answer_seconds=reach.object_seconds,
         cache_control=cache_control,
+        tags=tags,
     )
 
 
+def _lifetimes(settings: CloudSettings) -> Lifetimes:
+    return Lifetimes(browser=settings.browser_seconds, edge=settings.edge_seconds, miss=settings.miss_seconds)
+
+
 def _assets(settings: CloudSettings, reach: Reach) -> ObjectBucket:
-    lifetimes = Lifetimes(browser=settings.browser_seconds, edge=settings.edge_seconds, miss=settings.miss_seconds)
+    lifetimes = _lifetimes(settings)
 
     def cache_control(key: str) -> str:
         return lifetimes.of_a_default if key.startswith(DEFAULTS) else lifetimes.of_a_picture
 
-    return _bucket(settings.given("assets_bucket"), reach, cache_control)
+    def tags(key: str) -> dict[str, str]:
+        return RESULT_TAGS if key.startswith(ASSETS) and parse_result_key(key) else {}
+
+    return _bucket(settings.given("assets_bucket"), reach, cache_control, tags)

@@ -32,6 +32,17 @@ def test_readers_are_told_by_s3_itself_how_long_an_object_may_be_kept(emulator: 
     assert (head["CacheControl"], head["ContentType"]) == (f"max-age={len(KEY)}", "image/jpeg")
 
 
+def test_readers_and_rules_of_the_bucket_are_told_what_they_have_to_know(emulator: Emulator) -> None:
+    name = new_bucket(emulator)
+    bucket = ObjectBucket.s3(name, endpoint=emulator.url, tags=lambda key: {"kind": "small"} if "small" in key else {})
+    bucket.put(KEY, b"picture", content_type="image/jpeg", told={"not-enlarged": "1920x480"})
+    bucket.put(KEY.replace("small", "large"), b"picture", content_type="image/jpeg")
+    s3 = s3_of(emulator)
+    assert s3.head_object(Bucket=name, Key=KEY)["Metadata"] == {"not-enlarged": "1920x480"}
+    assert s3.get_object_tagging(Bucket=name, Key=KEY)["TagSet"] == [{"Key": "kind", "Value": "small"}]
+    assert s3.get_object_tagging(Bucket=name, Key=KEY.replace("small", "large"))["TagSet"] == []
+
+
 def test_a_bucket_that_is_not_there_is_unavailable(emulator: Emulator) -> None:
     bucket = ObjectBucket.s3("nobody-made-this-bucket", endpoint=emulator.url)
     with pytest.raises(Unavailable):
