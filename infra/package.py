@@ -59,7 +59,7 @@ AWS_SERVICES = {
 """Of botocore's four hundred descriptions of services, those that are spoken to."""
 BOTOCORE_FILES = frozenset({"endpoints.json", "partitions.json", "sdk-default-configuration.json", "_retry.json"})
 
-NOT_OURS = ("darkroom/cli/", "darkroom/client/", "darkroom/cost/", "darkroom/embedded/")
+NOT_OURS = ("darkroom/cli/", "darkroom/client/", "darkroom/cost/", "darkroom/embedded/", "darkroom/web/")
 """Folders of this project that no function runs."""
 NOT_OURS_BESIDES = {"api": (), "transform": ("darkroom/http/",), "secrets": ("darkroom/http/",)}
 """Likewise, of one kind."""

@@ -97,6 +97,14 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     assert told == []
 
 
+def throttle(page: Page, bytes_a_second: int, *, offline: bool = False) -> None:
+    """Let a page send so many bytes a second, -1 for as many as it can, or nothing at all."""
+    session = getattr(page, "network", None) or page.context.new_cdp_session(page)
+    page.network = session
+    conditions = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_a_second}
+    session.send("Network.emulateNetworkConditions", conditions)
+
+
 def until(page: Page, expression: str) -> None:
     """Wait until an expression is true in a page; asked from outside, since its policy lets no expressions in."""
     eventually(lambda: page.evaluate(expression), what=expression)

@@ -6,14 +6,19 @@ import io
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 import pictures
-from browser import DESKTOP, PHONE, SECONDS, chromium, until
+from browser import DESKTOP, PHONE, SECONDS, chromium, throttle, until
 from darkroom.client import Client, Labels
 from landscapes import landscape
+from patience import eventually
 from servers import serving
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 NAMES = ("Dawn", "Fjord", "Ridge", "Valley", "Dunes", "Coast", "Moor", "Heath", "Bay", "Summit", "Delta", "Strand")
@@ -32,6 +37,33 @@ def fill(url: str) -> str:
     return image.id
 
 
+def add(page: Page, url: str) -> None:
+    """Show uploads in all states."""
+    page.goto(f"{url}/add")
+    files = [(f"IMG_{4100 + number}.jpg", landscape(40 + number)) for number in range(4)]
+    files.insert(1, ("IMG_4098.jpg", pictures.jpeg(300, 200)[:900]))
+    files.append(("panorama.jpg", landscape(45).ljust(6_000_000, b"\0")))
+    page.set_input_files(
+        "#file", [{"name": name, "mimeType": "image/jpeg", "buffer": body} for name, body in files[:3]]
+    )
+    page.fill("#tags-of-all", "hills, trip")
+    page.fill("#album-of-all", "Drawn")
+    page.click("#begin")
+    eventually(lambda: page.locator(".upload[data-state=ready]").count() == 2, what="two uploads")
+    throttle(page, 900_000)
+    page.set_input_files(
+        "#file", [{"name": name, "mimeType": "image/jpeg", "buffer": body} for name, body in files[:2:-1]]
+    )
+    page.wait_for_timeout(3000)
+    page.evaluate("scrollTo(0, 0)")
+
+
+def take(page: Page, name: str) -> None:
+    """Take a picture."""
+    with Image.open(io.BytesIO(page.screenshot())) as shot:
+        shot.save(FOLDER / f"page-{name}.webp", quality=80, method=6)
+
+
 def main() -> int:
     """Take them all."""
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder), originals="keep") as served:
@@ -47,8 +79,9 @@ def main() -> int:
                     page.goto(served.url + path)
                     until(page, "[...document.images].every(image => image.complete || image.loading === 'lazy')")
                     page.wait_for_timeout(300)
-                    with Image.open(io.BytesIO(page.screenshot())) as shot:
-                        shot.save(FOLDER / f"page-{name}-{look}.webp", quality=80, method=6)
+                    take(page, f"{name}-{look}")
+                add(page, served.url)
+                take(page, f"add-{look}")
                 context.close()
     return 0
 

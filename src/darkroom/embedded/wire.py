@@ -63,6 +63,7 @@ from darkroom.transform.sandbox import LAYERS, landlock_version
 from darkroom.uploads.signed import SignedTickets
 from darkroom.uploads.staged import StagedParts
 from darkroom.verify import Defaults
+from darkroom.web.adding import adding_routes
 from darkroom.web.pages import Pages, page_routes
 from darkroom.web.rendering import Renderer
 from darkroom.web.session import SignedIn
@@ -317,16 +318,17 @@ def application(settings: Settings, parts: Service, keys: Access, signers: Secre
         rates,
         reception,
         options,
-        pages=partial(_pages, settings, parts, keys),
+        pages=partial(_pages, settings, parts, keys, reception),
         on_stop=delivery.close,
     )
     return DeliveryApp(delivery, front(SignedIn(api), {UPLOAD_PREFIX: door}, options, parts.figures))
 
 
-def _pages(settings: Settings, parts: Service, keys: Access, authority: Authority) -> APIRouter:
+def _pages(settings: Settings, parts: Service, keys: Access, reception: Reception, authority: Authority) -> APIRouter:
     renderer = Renderer(settings.base_url, settings.delivery_url)
     pages = Pages(parts, authority, keys if settings.keys else None, renderer)
     router = page_routes(pages)
+    router.include_router(adding_routes(pages, reception))
     router.include_router(signin_routes(pages))
     return router
 
