@@ -68,6 +68,7 @@ CORE = {
             ".measured",
             ".presets",
             ".bill",
+            ".drawing",
             ".eager",
             ".levers",
             ".chart",

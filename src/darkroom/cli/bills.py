@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from darkroom.cli.output import print_columns
-from darkroom.cost.bill import bill
-from darkroom.cost.chart import beside, chart
 from darkroom.cost.eager import TERMS, grid
 from darkroom.cost.levers import levers
-from darkroom.cost.numbers import entries
+from darkroom.cost.numbers import amount, entries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from darkroom.cost.bill import Bill
     from darkroom.cost.eager import Cell
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
     from darkroom.cost.prices import Prices
     from darkroom.cost.scenario import Scenario
 
-_SCALES = (1, 10, 100, 1_000)
 _NOTABLE_MONTHS = frozenset((1, 2, 3, 6, 9, 12, 24, 36))
 
 
@@ -37,7 +33,7 @@ def print_bill(scenario: Scenario, prices: Prices, itemised: Bill, months: Seque
         f"prices of {prices.date}, US dollars before tax\n"
     )
     rows = [
-        (line.service, line.item, f"{count(line.quantity)} {line.unit}", count(line.free), f"{line.dollars:,.2f}")
+        (line.service, line.item, f"{amount(line.quantity)} {line.unit}", amount(line.free), f"{line.dollars:,.2f}")
         for line in itemised.lines
     ]
     rows.append((f"month {itemised.month}", "", "", "", f"{itemised.total:,.2f}"))
@@ -77,7 +73,7 @@ def print_assumptions(*sets: Numbers) -> None:
     """Print every number of an estimate with its source."""
     typer.echo("")
     rows = [
-        (name, count(getattr(each, name)), entry.unit, entry.about, each.source_of(name))
+        (name, amount(getattr(each, name)), entry.unit, entry.about, each.source_of(name))
         for each in sets
         for name, entry in entries(type(each)).items()
     ]
@@ -152,29 +148,3 @@ def as_json(
             for cell in grid(scenario, prices)
         ]
     return found
-
-
-def draw(path: Path, scenario: Scenario, prices: Prices, months: Sequence[Bill]) -> None:
-    """Write two charts as SVG: what each service costs over the months, and beside it over scale."""
-    last = months[-1]
-    over_months = _series([(float(one.month), one) for one in months])
-    over_scale = _series([(float(times), bill(scenario.scaled(times), prices, last.month)) for times in _SCALES])
-    left = chart(f"{scenario.name}, {prices.region}", "month", over_months)
-    right = chart(f"month {last.month}", "times as many people", over_scale, wide=True, high=True)
-    path.write_text(beside(left, right), encoding="utf-8")
-
-
-def _series(points: Sequence[tuple[float, Bill]]) -> dict[str, list[tuple[float, float]]]:
-    """Return the line of the total and that of each service."""
-    lines = {"total": [(x, one.total) for x, one in points]}
-    for x, one in points:
-        for service, dollars in one.by_service().items():
-            lines.setdefault(service, []).append((x, dollars))
-    return lines
-
-
-def count(number: float) -> str:
-    """Return a number for people: whole when it is large, else to four digits."""
-    if not math.isfinite(number):
-        return "no end"
-    return f"{number:,.0f}" if number >= 1000 or number == int(number) else f"{number:,.4g}"  # 4 digits

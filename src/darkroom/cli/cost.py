@@ -53,26 +53,26 @@ def cost(  # noqa: PLR0913 # what people know of their workload is an option eac
     """
     from darkroom.cli import bills as show  # noqa: PLC0415 # only this command needs it
     from darkroom.cost.bill import bill, bills  # noqa: PLC0415 # likewise
+    from darkroom.cost.drawing import drawn  # noqa: PLC0415 # likewise
     from darkroom.cost.numbers import GIVEN  # noqa: PLC0415 # likewise
     from darkroom.cost.presets import preset as named  # noqa: PLC0415 # likewise
+    from darkroom.cost.presets import with_people  # noqa: PLC0415 # likewise
     from darkroom.cost.prices import load_prices  # noqa: PLC0415 # likewise
 
     people = {
-        "daily_users": users,
-        "uploader_share": uploaders,
-        "reader_share": None if uploaders is None else 1 - uploaders,
-        "uploads_each": images,
-        "views_each": views,
+        "users": users,
+        "uploaders": uploaders,
+        "images": images,
+        "views": views,
         "upload_bytes": upload_bytes,
         "view_bytes": view_bytes,
-        "kept_months": kept,
+        "kept": kept,
     }
-    given = {name: value for name, value in people.items() if value is not None}
     try:
         scenario = named(preset)
         if measured:
             scenario = _running(scenario, server, key, days)
-        scenario = scenario.with_numbers(GIVEN, **given | dict(map(number_of, numbers or [])))
+        scenario = with_people(scenario, GIVEN, people).with_numbers(GIVEN, **dict(map(number_of, numbers or [])))
         known = load_prices(region, prices)
         itemised, months = bill(scenario, known, month), bills(scenario, known, max(month, 12))
         if json:
@@ -88,7 +88,7 @@ def cost(  # noqa: PLR0913 # what people know of their workload is an option eac
             if assumptions:
                 show.print_assumptions(scenario)
         if chart is not None:
-            show.draw(chart, scenario, known, months)
+            chart.write_text(drawn(scenario, known, months), encoding="utf-8")
     except DarkroomError as error:
         typer.echo(f"darkroom cost: {error.detail}", err=True)
         raise typer.Exit(2) from error

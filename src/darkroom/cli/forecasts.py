@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from darkroom.capacity.forecast import LOCATIONS, edge_at
-from darkroom.cli.bills import assumptions_as_json, count, print_assumptions
+from darkroom.cli.bills import assumptions_as_json, print_assumptions
 from darkroom.cli.output import print_columns, print_json
 from darkroom.cost.chart import PLAIN, beside, chart
+from darkroom.cost.numbers import amount
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,12 +35,17 @@ def print_forecasts(workload: Scenario, found: Sequence[Forecast], *, month: int
         f"{workload.name} in month {month}: {workload.uploads:,.0f} uploads and {workload.views:,.0f} views a month, "
         "times\n"
     )
-    print_columns(("", *(f"{count(one.scale)}×" for one in found)), _rows(found))
+    print_columns(("", *(f"{amount(one.scale)}×" for one in found)), _rows(found))
     for one in found:
-        typer.echo(f"\n{count(one.scale)}×: what people notice first: {one.first.name if one.first else 'nothing'}")
+        typer.echo(f"\n{amount(one.scale)}×: what people notice first: {one.first.name if one.first else 'nothing'}")
         shown = [part for part in one.parts if part.ratio > 1] or list(one.parts[:1])
         rows = [
-            (f"{_rate(part.ratio)}×", part.name, f"{count(part.asked)} of {count(part.bound)} {part.unit}", part.moves)
+            (
+                f"{_rate(part.ratio)}×",
+                part.name,
+                f"{amount(part.asked)} of {amount(part.bound)} {part.unit}",
+                part.moves,
+            )
             for part in shown[:_NEAREST]
         ]
         print_columns(("OF ITS BOUND", "WHAT", "ASKED", "WHAT MOVES IT"), rows)
@@ -62,7 +68,7 @@ def _rows(found: Sequence[Forecast]) -> list[tuple[str, ...]]:
         row("functions that render, mean", *(_rate(x.renders) for x in found)),
         row("oldest upload in the queue", *(_oldest(x) for x in found)),
         row("queue empty after the burst", *(_duration(x.backlog.drained_seconds) for x in found)),
-        row("images kept", *(count(round(x.kept)) for x in found)),
+        row("images kept", *(amount(round(x.kept)) for x in found)),
         row("bill, dollars a month", *(f"{x.bill.total:,.2f}" for x in found)),
     ]
 

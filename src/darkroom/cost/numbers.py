@@ -71,3 +71,10 @@ class Numbers:
 def entries(of: type[Numbers]) -> dict[str, Entry]:
     """Return every number of a set, in its order, with unit and meaning."""
     return {one.name: one.metadata["entry"] for one in dataclasses.fields(of) if "entry" in one.metadata}
+
+
+def amount(number: float) -> str:
+    """Return a number for people: whole when it is large, else to four digits."""
+    if not math.isfinite(number):
+        return "no end"
+    return f"{number:,.0f}" if number >= 1000 or number == int(number) else f"{number:,.4g}"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 from darkroom.cost.measured import darkroom
 from darkroom.cost.numbers import ASSUMED
 from darkroom.cost.scenario import Scenario
 from darkroom.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ARTICLE = "the article"
 READ = "the article, as its total is reached most naturally"
@@ -58,3 +62,26 @@ def preset(name: str) -> Scenario:
         msg = f"there is no preset {name!r}; there are {', '.join(PRESETS)}"
         raise InvalidRequest(msg)
     return PRESETS[name]()
+
+
+PEOPLE = {
+    "users": "daily_users",
+    "uploaders": "uploader_share",
+    "images": "uploads_each",
+    "views": "views_each",
+    "upload_bytes": "upload_bytes",
+    "view_bytes": "view_bytes",
+    "kept": "kept_months",
+}
+"""What people know of their workload, by the number of a scenario that it is."""
+
+
+def with_people(scenario: Scenario, source: str, given: Mapping[str, float | None]) -> Scenario:
+    """Return the scenario with what is given of ``PEOPLE``; who does not upload looks at images.
+
+    Raises ``InvalidRequest`` for a number out of bounds.
+    """
+    numbers = {PEOPLE[name]: value for name, value in given.items() if value is not None}
+    if "uploader_share" in numbers:
+        numbers["reader_share"] = min(1.0, max(0.0, 1 - numbers["uploader_share"]))
+    return scenario.with_numbers(source, **numbers)

@@ -64,6 +64,7 @@ from darkroom.uploads.signed import SignedTickets
 from darkroom.uploads.staged import StagedParts
 from darkroom.verify import Defaults
 from darkroom.web.adding import adding_routes
+from darkroom.web.costs import cost_routes
 from darkroom.web.pages import Pages, page_routes
 from darkroom.web.rendering import Renderer
 from darkroom.web.session import SignedIn
@@ -330,7 +331,12 @@ def _pages(settings: Settings, parts: Service, keys: Access, reception: Receptio
     router = page_routes(pages)
     router.include_router(adding_routes(pages, reception))
     router.include_router(signin_routes(pages))
+    router.include_router(cost_routes(pages, partial(_counted, parts)))
     return router
+
+
+def _counted(parts: Service) -> str:
+    return exposition(parts)[0].decode()
 
 
 def _iiif_rules(settings: Settings, rates: SharedRates) -> IiifRules:

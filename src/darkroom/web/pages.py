@@ -36,6 +36,7 @@ class Pages:
         self.renderer = renderer
         self._reader = authority.needs(Scope.READ)
         self._writer = authority.needs(Scope.WRITE)
+        self._administrator = authority.needs(Scope.ADMIN)
 
     def reads(self, request: Request) -> str:
         """Return the owner whose images may be seen. Raises ``Unauthorized``, ``Forbidden``, ``RateLimited``."""
@@ -44,6 +45,10 @@ class Pages:
     def writes(self, request: Request) -> str:
         """Return the owner whose images may be changed; raises likewise."""
         return self._writer(request).owner
+
+    def administrates(self, request: Request) -> None:
+        """Return for whoever may know what the whole service does; raises likewise."""
+        self._administrator(request)
 
     def page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:  # noqa: ANN401 # as below
         """Return a page."""

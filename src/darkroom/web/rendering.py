@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
+from darkroom.cost.numbers import amount
 from darkroom.web import views
 
 STATIC = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
@@ -46,6 +47,7 @@ class Renderer:
             "shape": views.shape,
             "sizes": views.sizes,
             "label": views.label,
+            "amount": amount,
         }
         self._templates.globals |= {
             "picture": lambda image: views.picture(image, self.delivery),
