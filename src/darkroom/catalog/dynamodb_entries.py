@@ -127,6 +127,14 @@ class Part:
         """The id after which to go on."""
         return self.ids[-1]
 
+    def within(self, bounds: tuple[str, str]) -> Part:
+        """Return those within bounds (inclusive, exclusive); if some are beyond, nothing within follows."""
+        first, end = bounds
+        ids = tuple(image_id for image_id in self.ids if first <= image_id < end)
+        kept = frozenset(ids)
+        more = self.more and self.ids[-1] in kept
+        return Part(ids, tuple(key for key in self.keys if image_of(key) in kept), more)
+
 
 class Reader:
     """Reads entries of several partitions as if they were one."""

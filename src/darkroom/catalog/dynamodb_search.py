@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 PROBED = 100
 """Groups of a query with fewer entries than this are counted; of larger ones, the one is walked whose first entries
 reach the furthest."""
+FILTERED = 250
+"""Entries that are read at first where a range or a colour admits only some: another request for an image that is
+missing costs more time than reading four entries that are not needed."""
+SPARE = 16
+"""With each so many images one more is looked at than are needed, because one may not be in the state asked for."""
 LEFT_BEHIND_SECONDS = 3600.0
 """An entry without an image that knows it is left behind if it is older than this; no write takes so long."""
 
@@ -53,15 +58,15 @@ class Finder:
 
     def page(self, plan: Plan, groups: list[list[str]], bounds: tuple[str, str], limit: int) -> Page:
         """Return the page of a plan that lies within bounds; ``groups`` are the partitions of those it may walk."""
-        walked = self._choose(groups, limit + 1, oldest_first=plan.oldest_first)
-        whole = bounds == (names.FIRST_ID, entries.AFTER_ALL)
+        walked = self._choose(plan, groups, limit + 1)
+        known = walked.within(bounds, oldest_first=plan.oldest_first)
         found: list[Image] = []
         looked, looked_to = 0, None
-        amount = limit + 1
+        amount = FILTERED if plan.ranges or plan.color else max(PROBED, _with_spare(limit + 1))
         while len(found) <= limit:
             amount = min(amount, self._work_per_page - looked)
-            if whole and walked.parts and not looked:
-                parts = list(walked.parts)
+            if known and not looked:
+                parts = known
             else:
                 (parts,) = self._reader.parts([groups[walked.number]], bounds, amount, oldest_first=plan.oldest_first)
             part = entries.merged(parts, amount, oldest_first=plan.oldest_first)
@@ -92,29 +97,41 @@ class Finder:
         near = hashes.nearest(perceptual_hash, under, work=self._work_per_page)
         return tuple(seen[image_id] for image_id in near if seen[image_id].state is State.READY)
 
-    def _choose(self, groups: list[list[str]], wanted: int, *, oldest_first: bool) -> _Walked:
+    def _choose(self, plan: Plan, groups: list[list[str]], wanted: int) -> _Walked:
         """Return which group to walk, and what was learned of the others by looking at the first of each."""
         if len(groups) == 1:
             return _Walked(0, (), ())
-        everything = "", entries.AFTER_ALL
-        probed = self._reader.parts(groups, everything, max(PROBED, wanted), oldest_first=oldest_first)
-        counted = {
-            number: sum(len(part.ids) for part in parts)
-            for number, parts in enumerate(probed)
-            if not any(part.more for part in parts)
-        }
-        learned = [_Learned.of(parts, oldest_first=oldest_first) for parts in probed]
+        exact = [number for number, group in enumerate(plan.walkable) if group not in plan.coarse]
+        probed = self._probe(groups, exact, wanted, plan)
+        # Whichever of the groups is walked, a page is the same if one of them can be gone through as a whole.
+        if not any(one.counted is not None and one.counted < self._work_per_page for one in probed):
+            coarse = [number for number in range(len(groups)) if number not in exact]
+            probed = sorted(probed + self._probe(groups, coarse, wanted, plan), key=lambda one: one.number)
+        counted = [one for one in probed if one.counted is not None]
         if counted:
-            number = min(counted, key=lambda number: counted[number])
+            walked = min(counted, key=lambda one: one.counted or 0)
+        elif plan.oldest_first:
+            walked = max(probed, key=lambda one: one.learned.known_to)
         else:
-            furthest = max if oldest_first else min
-            number = furthest(range(len(groups)), key=lambda number: learned[number].known_to)
-        return _Walked(number, tuple(probed[number]), tuple(learned[:number] + learned[number + 1 :]))
+            walked = min(probed, key=lambda one: one.learned.known_to)
+        return _Walked(
+            walked.number, tuple(walked.parts), tuple(one.learned for one in probed if one.number != walked.number)
+        )
+
+    def _probe(self, groups: list[list[str]], numbers: list[int], wanted: int, plan: Plan) -> list[_Probed]:
+        """Look at the first entries of some groups."""
+        everything = "", entries.AFTER_ALL
+        asked = [groups[number] for number in numbers]
+        found = self._reader.parts(asked, everything, max(PROBED, wanted), oldest_first=plan.oldest_first)
+        return [
+            _Probed(number, parts, _Learned.of(parts, oldest_first=plan.oldest_first))
+            for number, parts in zip(numbers, found, strict=True)
+        ]
 
     def _admit(self, plan: Plan, part: entries.Part, walked: _Walked, found: list[Image], wanted: int) -> None:
         """Add to what was found, in order, until it is as many as wanted; look at no image without need."""
         hopeful = [image_id for image_id in part.ids if all(one.admits(image_id) for one in walked.learned)]
-        amount = wanted - len(found)
+        amount = _with_spare(wanted - len(found))
         while hopeful and len(found) < wanted:
             looked_at, hopeful = hopeful[:amount], hopeful[amount:]
             amount = GET_MANY_MAX if amount >= PROBED else PROBED
@@ -159,9 +176,35 @@ class _Learned:
 
 
 @dataclass(frozen=True, slots=True)
+class _Probed:
+    """The first entries of a group, and what was learned by them."""
+
+    number: int
+    parts: list[entries.Part]
+    learned: _Learned
+
+    @property
+    def counted(self) -> int | None:
+        """How many images the group has, if that is known."""
+        return None if any(part.more for part in self.parts) else sum(len(part.ids) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
 class _Walked:
     """Which group is walked, its first entries if they were looked at, and what is known of the other groups."""
 
     number: int
     parts: tuple[entries.Part, ...]
     learned: tuple[_Learned, ...]
+
+    def within(self, bounds: tuple[str, str], *, oldest_first: bool) -> list[entries.Part]:
+        """Return those of its entries that lie within bounds (inclusive, exclusive), none if they are not known."""
+        first, end = bounds
+        begins_there = end == entries.AFTER_ALL if not oldest_first else first == names.FIRST_ID
+        if not begins_there and any(part.more for part in self.parts):
+            return []
+        return [part.within(bounds) for part in self.parts]
+
+
+def _with_spare(amount: int) -> int:
+    return amount + -(-amount // SPARE)
