@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ from darkroom.catalog import GET_MANY_MAX, Claim
 from darkroom.catalog.quotas import Quota
 from darkroom.catalog.sqlite import SqliteCatalog
 from darkroom.errors import AlreadyExists, Conflict, InvalidRequest, NotFound, OverQuota, VersionMoved
-from darkroom.model import Format, Order, Orientation, Original, Query, State, Variant
+from darkroom.model import Exif, Format, Order, Orientation, Original, Query, State, Variant
 from libraries import (
     FIRST,
     OWNERS,
@@ -54,6 +55,7 @@ pytestmark = pytest.mark.usefixtures("catalogs_on_aws")
 at_random = settings(deadline=None, max_examples=60)
 at_random_on_a_network = settings(deadline=None, max_examples=12)
 """A table of a service is some milliseconds away with every request."""
+for_long = settings(deadline=None, max_examples=400)
 
 
 @pytest.fixture(params=KINDS)
@@ -657,6 +659,10 @@ CRITERIA: list[tuple[dict[str, object], list[int]]] = [
     ({"states": (State.AWAITING,), "formats": (Format.JPEG,)}, []),
     ({"states": (State.AWAITING,), "min_bytes": 0}, []),
     ({"states": (State.AWAITING,), "words": "sea"}, [5]),
+    ({"untagged": True}, [7]),
+    ({"untagged": True, "tags": ("cat",)}, []),
+    ({"order": Order.OLDEST}, [0, 1, 2, 3, 7]),
+    ({"order": Order.OLDEST, "tags": ("cat",)}, [0, 2]),
     ({"min_width": 10**30}, []),
     ({"max_bytes": -(10**30)}, []),
     ({"min_width": -1, "max_width": 10**30}, [7, 3, 2, 1, 0]),
@@ -676,6 +682,136 @@ def test_a_search_finds_what_it_asks_for(shelf: Catalog, criteria: dict[str, obj
     assert numbers_found(shelf, **criteria) == numbers
 
 
+SHOTS = [
+    image(
+        8,
+        owner="ben",
+        width=3500,
+        height=3100,
+        kind=Format.WEBP,
+        length=900_000,
+        tags=("red",),
+        colors=("#f01010", "#0000ff"),
+        exif=Exif(camera="Canon EOS R5", lens="RF 50mm F1.2", taken_at="2015-04-10T20:12:23"),
+    ),
+    image(
+        9,
+        owner="ben",
+        width=3500,
+        height=3100,
+        kind=Format.WEBP,
+        length=900_000,
+        colors=("#1010f0",),
+        exif=Exif(camera="", taken_at="2015-04-10T23:30:00-02:00"),
+    ),
+]
+SHOT_SO: list[tuple[dict[str, Any], list[int]]] = [
+    ({"camera": "EOS canon"}, [8]),
+    ({"camera": "canon", "lens": "50mm f1"}, [8]),
+    ({"camera": "canon 50mm"}, []),
+    ({"words": "canon"}, []),
+    ({"taken_after": datetime(2015, 4, 10, tzinfo=UTC), "taken_before": datetime(2015, 4, 11, tzinfo=UTC)}, [8]),
+    ({"taken_after": datetime(2015, 4, 10, 20, 12, 23, tzinfo=UTC)}, [9, 8]),
+    ({"taken_after": datetime(2015, 4, 10, 20, 12, 23, 1, tzinfo=UTC)}, [9]),
+    ({"taken_before": datetime(2015, 4, 10, 20, 12, 23, tzinfo=UTC)}, []),
+    ({"taken_before": datetime(2015, 4, 10, 20, 12, 23, 1, tzinfo=UTC)}, [8]),
+    ({"taken_after": datetime(1, 1, 1, tzinfo=UTC), "taken_before": datetime.max.replace(tzinfo=UTC)}, [9, 8]),
+    ({"color": "FF0000"}, [8]),
+    ({"color": "#0000ff"}, [9, 8]),
+    ({"color": "0000ff", "untagged": True}, [9]),
+    ({"color": "ff8800"}, []),
+    ({"order": Order.OLDEST, "orientation": Orientation.LANDSCAPE, "color": "0000ff"}, [8, 9]),
+]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def roll(request: pytest.FixtureRequest) -> Iterator[Catalog]:
+    with opened(request.param) as filled:
+        for one in [*LIBRARY, *SHOTS]:
+            filled.create(one)
+        yield filled
+
+
+@pytest.mark.parametrize(("criteria", "numbers"), SHOT_SO, ids=[repr(criteria) for criteria, _ in SHOT_SO])
+def test_a_search_finds_what_was_shot_so(roll: Catalog, criteria: dict[str, Any], numbers: list[int]) -> None:
+    found = everything(roll, Query(owner="ben", **criteria))
+    assert [one.id for one in found] == [image(number).id for number in numbers]
+
+
+SCRIPTS = [
+    "kočka",
+    "кошка",
+    "γάτα",
+    "կատու",
+    "חתול",
+    "قطة",
+    "بلی",
+    "बिल्ली",
+    "বিড়াল",
+    "பூனை",
+    "పిల్లి",
+    "ಬೆಕ್ಕು",
+    "പൂച്ച",
+    "බළලා",
+    "แมว",
+    "ແມວ",
+    "ཞི་མི",
+    "ကြောင်",
+    "კატა",
+    "ድመት",
+    "ᏪᏌ",
+    "ᐴᓯ",
+    "ឆ្មា",
+    "ᠮᠤᠤᠷ",
+    "猫",
+    "ねこ",
+    "ネコ",
+    "고양이",
+    "ߖߊ߬ߡߊ",
+    "𐤒𐤈",
+    "𝕔𝕒𝕥",
+    "🐈",
+    "🐈\u200d⬛",
+    "👩🏽\u200d🚀",
+    "🇮🇸",
+    "ﬁg",
+    "ŉ",
+    "ǅ",
+]
+
+
+def test_tags_in_every_script_are_found_however_they_are_composed(catalog: Catalog) -> None:
+    catalog.create(image(0, tags=tuple(SCRIPTS)))
+    catalog.create(image(1, owner="anna", tags=tuple(SCRIPTS)))
+    for tag in SCRIPTS:
+        for form in ("NFC", "NFD"):
+            for spelled in (tag, tag.upper(), tag.casefold()):
+                asked = unicodedata.normalize(form, spelled)
+                assert numbers_found(catalog, tags=(asked,)) == [0], (tag, asked)
+        assert numbers_found(catalog, tags=(f"{tag}x",)) == []
+
+
+@pytest.mark.parametrize(
+    "tag", ['a"b', "a:b", "tag:cat", "a' OR 1=1 --", "a\\b", "#0", "t#anna#every#0", "%", "*", "a,b"]
+)
+def test_signs_in_a_tag_mean_themselves(catalog: Catalog, tag: str) -> None:
+    catalog.create(image(0, tags=(tag,), album=tag))
+    catalog.create(image(1, tags=("cat", "a", "b"), album="a"))
+    catalog.create(image(2, owner="anna", tags=(tag,), album=tag))
+    assert numbers_found(catalog, tags=(tag,)) == [0]
+    assert numbers_found(catalog, album=tag) == [0]
+
+
+def test_what_costly_kinds_are_for_is_refused_without_them(kind: str) -> None:
+    with opened(kind, kinds=frozenset()) as bare:
+        bare.create(image(0, tags=("cat",), title="sea"))
+        assert numbers_found(bare, tags=("cat",)) == [0]
+        for criteria in ({"words": "sea"}, {"camera": "canon"}, {"lens": "50mm"}, {"color": "7f6a55"}):
+            with pytest.raises(InvalidRequest, match="cannot be searched for here") as refused:
+                numbers_found(bare, **criteria)
+            assert refused.value.code == "not-searchable"
+
+
 def test_a_search_follows_every_change_of_an_image(catalog: Catalog) -> None:
     catalog.create(image(0, tags=("cat", "kept"), album="Summer", state=State.PROCESSING))
     catalog.replace(image(0, tags=("dog", "kept"), kind=Format.PNG), version=1)
@@ -688,8 +824,12 @@ def test_a_search_follows_every_change_of_an_image(catalog: Catalog) -> None:
 # ------------------------------------------------------------------ search: anything, anyhow
 
 
+BOUNDS = st.sampled_from((1, 2, 3, 7, 1000))
+"""How many images a page may look at: few, so that pages come short, or as many as there are."""
+
+
 @at_random
-@given(library=libraries(), query=queries(st.integers(1, 5)), work_per_page=st.sampled_from((1, 2, 3, 7, 1000)))
+@given(library=libraries(), query=queries(st.integers(1, 5)), work_per_page=BOUNDS)
 def test_any_search_finds_what_a_filter_finds_in_the_same_pages_everywhere(
     library: list[Image], query: Query, work_per_page: int
 ) -> None:
@@ -697,13 +837,18 @@ def test_any_search_finds_what_a_filter_finds_in_the_same_pages_everywhere(
 
 
 @at_random_on_a_network
-@given(
-    library=libraries(at_most=12),
-    query=queries(st.integers(1, 5)),
-    work_per_page=st.sampled_from((1, 2, 3, 7, 1000)),
-)
+@given(library=libraries(at_most=12), query=queries(st.integers(1, 5)), work_per_page=BOUNDS)
 def test_any_search_in_dynamodb_finds_the_same_pages(library: list[Image], query: Query, work_per_page: int) -> None:
-    compare_pages(("memory", "dynamodb"), library, query, work_per_page)
+    compare_pages(KINDS, library, query, work_per_page)
+
+
+@pytest.mark.soak
+@for_long
+@given(library=libraries(), query=queries(st.integers(1, 5)), work_per_page=BOUNDS)
+def test_any_search_finds_the_same_pages_everywhere_for_long(
+    library: list[Image], query: Query, work_per_page: int
+) -> None:
+    compare_pages(KINDS, library, query, work_per_page)
 
 
 def compare_pages(kinds: tuple[str, ...], library: list[Image], query: Query, work_per_page: int) -> None:
@@ -720,44 +865,48 @@ def compare_pages(kinds: tuple[str, ...], library: list[Image], query: Query, wo
     assert all(each == found[0] for each in found)
 
 
-@pytest.mark.parametrize("kind", EMBEDDED)
 @at_random
-@given(
-    data=st.data(), library=libraries(), query=queries(st.integers(1, 3)), work_per_page=st.sampled_from((1, 3, 1000))
-)
-def test_pages_are_right_while_images_come_and_go(
-    kind: str, data: st.DataObject, library: list[Image], query: Query, work_per_page: int
+@given(data=st.data(), library=libraries(), query=queries(st.integers(1, 3)), work_per_page=BOUNDS)
+def test_pages_are_right_and_the_same_everywhere_while_images_come_and_go(
+    data: st.DataObject, library: list[Image], query: Query, work_per_page: int
 ) -> None:
-    page_through_changes(kind, data, library, query, work_per_page)
+    page_through_changes(EMBEDDED, data, library, query, work_per_page)
 
 
 @at_random_on_a_network
-@given(
-    data=st.data(),
-    library=libraries(at_most=12),
-    query=queries(st.integers(1, 3)),
-    work_per_page=st.sampled_from((1, 3, 1000)),
-)
-def test_pages_of_dynamodb_are_right_while_images_come_and_go(
+@given(data=st.data(), library=libraries(at_most=12), query=queries(st.integers(1, 3)), work_per_page=BOUNDS)
+def test_pages_of_dynamodb_are_right_and_the_same_while_images_come_and_go(
     data: st.DataObject, library: list[Image], query: Query, work_per_page: int
 ) -> None:
-    page_through_changes("dynamodb", data, library, query, work_per_page)
+    page_through_changes(KINDS, data, library, query, work_per_page)
+
+
+@pytest.mark.soak
+@for_long
+@given(data=st.data(), library=libraries(), query=queries(st.integers(1, 3)), work_per_page=BOUNDS)
+def test_pages_are_right_and_the_same_everywhere_while_images_come_and_go_for_long(
+    data: st.DataObject, library: list[Image], query: Query, work_per_page: int
+) -> None:
+    page_through_changes(KINDS, data, library, query, work_per_page)
 
 
 def page_through_changes(
-    kind: str, data: st.DataObject, library: list[Image], query: Query, work_per_page: int
+    kinds: tuple[str, ...], data: st.DataObject, library: list[Image], query: Query, work_per_page: int
 ) -> None:
     """Go through all pages of a search, change images at random in between, and hold them against a filter."""
-    with opened(kind, work_per_page=work_per_page) as catalog:
-        now = {}
+    with ExitStack() as stack:
+        catalogs = [stack.enter_context(opened(kind, work_per_page=work_per_page)) for kind in kinds]
+        now: dict[str, Image] = {}
         for one in library:
-            catalog.create(one)
             now[one.id] = one
+            for catalog in catalogs:
+                catalog.create(one)
         throughout = {one.id for one in found_by(query, library)}
         seen: list[str] = []
         cursor: str | None = None
         while True:
-            page = catalog.search(dataclasses.replace(query, cursor=cursor))
+            page, *others = (catalog.search(dataclasses.replace(query, cursor=cursor)) for catalog in catalogs)
+            assert all(other == page for other in others)
             matching = {one.id: one for one in found_by(query, now.values())}
             assert all(matching.get(one.id) == one for one in page.items)
             seen.extend(one.id for one in page.items)
@@ -766,9 +915,11 @@ def page_through_changes(
             if cursor is None:
                 break
             for number in data.draw(st.lists(st.integers(0, 40), max_size=3), label="touched"):
-                change(
-                    catalog, now, data.draw(images(number)), data.draw(st.sampled_from(("edit", "delete", "forget")))
-                )
+                wished, how = data.draw(images(number)), data.draw(st.sampled_from(("edit", "delete", "forget")))
+                known = dict(now)
+                for catalog in catalogs:
+                    now = dict(known)
+                    change(catalog, now, wished, how)
     newest_first = query.order is Order.NEWEST
     assert seen == sorted(set(seen), reverse=newest_first), "in order, and no image twice"
     assert throughout <= set(seen)
