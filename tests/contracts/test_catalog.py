@@ -738,52 +738,16 @@ def test_a_search_finds_what_was_shot_so(roll: Catalog, criteria: dict[str, Any]
     assert [one.id for one in found] == [image(number).id for number in numbers]
 
 
-SCRIPTS = [
-    "kočka",
-    "кошка",
-    "γάτα",
-    "կատու",
-    "חתול",
-    "قطة",
-    "بلی",
-    "बिल्ली",
-    "বিড়াল",
-    "பூனை",
-    "పిల్లి",
-    "ಬೆಕ್ಕು",
-    "പൂച്ച",
-    "බළලා",
-    "แมว",
-    "ແມວ",
-    "ཞི་མི",
-    "ကြောင်",
-    "კატა",
-    "ድመት",
-    "ᏪᏌ",
-    "ᐴᓯ",
-    "ឆ្មា",
-    "ᠮᠤᠤᠷ",
-    "猫",
-    "ねこ",
-    "ネコ",
-    "고양이",
-    "ߖߊ߬ߡߊ",
-    "𐤒𐤈",
-    "𝕔𝕒𝕥",
-    "🐈",
-    "🐈\u200d⬛",
-    "👩🏽\u200d🚀",
-    "🇮🇸",
-    "ﬁg",
-    "ŉ",
-    "ǅ",
-]
+SCRIPTS = """
+kočka кошка γάτα կատու חתול قطة بلی बिल्ली বিড়াল பூனை పిల్లి ಬೆಕ್ಕು പൂച്ച බළලා แมว ແມວ ཞི་མི ကြောင် კატა ድመት ᏪᏌ ᐴᓯ ឆ្មា ᠮᠤᠤᠷ
+猫 ねこ ネコ 고양이 ߖߊ߬ߡߊ 𐤒𐤈 𐐿𐐰𐐻 🐈 🐈‍⬛ 👩🏽‍🚀 🇮🇸 ﬁg ŉ ǅ
+"""
 
 
 def test_tags_in_every_script_are_found_however_they_are_composed(catalog: Catalog) -> None:
-    catalog.create(image(0, tags=tuple(SCRIPTS)))
-    catalog.create(image(1, owner="anna", tags=tuple(SCRIPTS)))
-    for tag in SCRIPTS:
+    catalog.create(image(0, tags=tuple(SCRIPTS.split())))
+    catalog.create(image(1, owner="anna", tags=tuple(SCRIPTS.split())))
+    for tag in SCRIPTS.split():
         for form in ("NFC", "NFD"):
             for spelled in (tag, tag.upper(), tag.casefold()):
                 asked = unicodedata.normalize(form, spelled)
@@ -791,9 +755,10 @@ def test_tags_in_every_script_are_found_however_they_are_composed(catalog: Catal
         assert numbers_found(catalog, tags=(f"{tag}x",)) == []
 
 
-@pytest.mark.parametrize(
-    "tag", ['a"b', "a:b", "tag:cat", "a' OR 1=1 --", "a\\b", "#0", "t#anna#every#0", "%", "*", "a,b"]
-)
+SIGNS = ('a"b', "a:b", "tag:cat", "a' OR 1=1 --", "a\\b", "#0", "t#anna#every#0", "%", "*", "a,b")
+
+
+@pytest.mark.parametrize("tag", SIGNS)
 def test_signs_in_a_tag_mean_themselves(catalog: Catalog, tag: str) -> None:
     catalog.create(image(0, tags=(tag,), album=tag))
     catalog.create(image(1, tags=("cat", "a", "b"), album="a"))

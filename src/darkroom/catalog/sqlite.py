@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ from darkroom.sqlite import Database
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -166,14 +167,13 @@ class SqliteCatalog:
                 within.admit(image, _usage(connection, image.owner, image.uploaded_at - within.ticket_life))
             if claim is not None:
                 _bind(connection, image, claim)
-            _add(connection, image, self._kinds)
+            _add(connection, (image,), self._kinds)
         return image
 
-    def create_together(self, images: Iterable[Image]) -> None:
-        """Add images that are not there yet in one step: for benches and tests that need very many."""
+    def create_together(self, images: Sequence[Image]) -> None:
+        """Add images that are not there yet, in one step: for who has very many, such as a bench."""
         with self._database.write() as connection:
-            for image in images:
-                _add(connection, image, self._kinds)
+            _add(connection, images, self._kinds)
 
     def get(self, image_id: str) -> Image | None:
         if not names.is_id(image_id):
@@ -341,15 +341,52 @@ _INSERT = f"INSERT INTO images (document, {', '.join(_COLUMNS)}, id) VALUES (?, 
 _UPDATE = f"UPDATE images SET {', '.join(f'{column} = ?' for column in _COLUMNS)} WHERE id = ?"  # noqa: S608 # ours
 
 
-def _add(connection: sqlite3.Connection, image: Image, kinds: frozenset[terms.Kind]) -> None:
-    """Write an image that there is not."""
-    numbers = _index(connection, image, terms.terms(image, kinds), old=frozenset())
-    number = connection.execute(
-        "INSERT INTO documents (document, terms) VALUES (?, ?)", (_text(image), as_json(numbers))
-    ).lastrowid
-    connection.execute(_INSERT, (number, *_columns(image), image.id))
-    _account(connection, image.owner, quotas.stored_bytes(image))
-    sqlite_labels.count(connection, image.owner, None, image)
+def _add(connection: sqlite3.Connection, images: Sequence[Image], kinds: frozenset[terms.Kind]) -> None:
+    """Write images that there are not."""
+    under = [(image, terms.terms(image, kinds)) for image in images]
+    known = {owner: _numbers(connection, owner, wanted) for owner, wanted in _by_owner(under).items()}
+    numbers = [[known[image.owner][term] for term in wanted] for image, wanted in under]
+    # In the order of the index, so that each of its pages is come to once.
+    entries = sorted((number, image.id) for image, found in zip(images, numbers, strict=True) for number in found)
+    connection.executemany("INSERT INTO entries (term, image) VALUES (?, ?)", entries)
+    counts = Counter(number for number, _ in entries)
+    connection.executemany(
+        "UPDATE terms SET images = images + ? WHERE number = ?", [(more, number) for number, more in counts.items()]
+    )
+    first = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM documents").fetchone()[0]
+    connection.executemany(
+        "INSERT INTO documents (number, document, terms) VALUES (?, ?, ?)",
+        [
+            (number, _text(image), as_json(found))
+            for number, (image, found) in enumerate(zip(images, numbers, strict=True), first)
+        ],
+    )
+    connection.executemany(
+        _INSERT, [(number, *_columns(image), image.id) for number, image in enumerate(images, first)]
+    )
+    for image in images:
+        _account(connection, image.owner, quotas.stored_bytes(image))
+        sqlite_labels.count(connection, image.owner, None, image)
+
+
+def _by_owner(under: Iterable[tuple[Image, frozenset[str]]]) -> dict[str, set[str]]:
+    """Return the terms of each owner."""
+    found: dict[str, set[str]] = {}
+    for image, wanted in under:
+        found.setdefault(image.owner, set()).update(wanted)
+    return found
+
+
+def _numbers(connection: sqlite3.Connection, owner: str, wanted: Collection[str]) -> dict[str, int]:
+    """Return the numbers of terms, given to those that are new."""
+    known = {term: number for term, number, _ in known_terms(connection, owner, wanted)}
+    new = [term for term in wanted if term not in known]
+    if new:
+        connection.executemany(
+            "INSERT INTO terms (owner, term, images) VALUES (?, ?, 0)", [(owner, term) for term in sorted(new)]
+        )
+        known |= {term: number for term, number, _ in known_terms(connection, owner, new)}
+    return known
 
 
 def _index_anew(connection: sqlite3.Connection, after: str, kinds: frozenset[terms.Kind]) -> str | None:
@@ -461,12 +498,7 @@ def _index(
     connection: sqlite3.Connection, image: Image, wanted: frozenset[str], *, old: frozenset[int]
 ) -> frozenset[int]:
     """Bring the index from the terms numbered ``old`` to those that are wanted; return their numbers."""
-    known = {term: number for term, number, _ in known_terms(connection, image.owner, wanted)}
-    for term in wanted - known.keys():
-        known[term] = connection.execute(
-            "INSERT INTO terms (owner, term, images) VALUES (?, ?, 0) RETURNING number", (image.owner, term)
-        ).fetchone()[0]
-    numbers = frozenset(known.values())
+    numbers = frozenset(_numbers(connection, image.owner, wanted).values())
     added = numbers - old
     connection.executemany("INSERT INTO entries (term, image) VALUES (?, ?)", [(number, image.id) for number in added])
     connection.execute(
