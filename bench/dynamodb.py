@@ -31,8 +31,7 @@ from darkroom.access import Rate, Scope
 from darkroom.access.dynamodb import DynamoAccess, DynamoRates
 from darkroom.catalog.dynamodb import DynamoCatalog
 from darkroom.catalog.quotas import Quota
-from darkroom.model import OriginalPolicy, Query
-from darkroom.service import Edit
+from darkroom.model import Edit, OriginalPolicy, Query
 from darkroom.transform.recipes import DEFAULT_RECIPES
 from emulator import emulating
 from libraries import image

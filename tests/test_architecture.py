@@ -11,7 +11,18 @@ WORDS = {"darkroom", "darkroom.model", "darkroom.errors", "darkroom.names"}
 PORTS = {
     *(
         f"darkroom.{port}"
-        for port in ("bucket", "uploads", "events", "transform", "access", "catalog", "edge", "figures", "results")
+        for port in (
+            "bucket",
+            "uploads",
+            "events",
+            "transform",
+            "access",
+            "catalog",
+            "edge",
+            "figures",
+            "results",
+            "jobs",
+        )
     ),
     "darkroom.ledger",
     "darkroom.steps",
@@ -30,6 +41,7 @@ PORTS = {
     "darkroom.catalog.questions",
     "darkroom.catalog.perceptual_hash",
     "darkroom.events.documents",
+    "darkroom.jobs.documents",
     "darkroom.edge.paths",
     "darkroom.edge.negotiation",
     "darkroom.edge.signatures",
@@ -54,6 +66,7 @@ CORE = {
             "failures",
             "library",
             "copies",
+            "bulk",
             "turns",
         )
     ),
@@ -80,7 +93,7 @@ CORE = {
     ),
 }
 ADAPTER_FOLDERS = (
-    *("bucket", "uploads", "events", "transform", "access", "catalog", "edge", "figures", "results"),
+    *("bucket", "uploads", "events", "transform", "access", "catalog", "edge", "figures", "results", "jobs"),
     "client",
 )
 # What several adapters stand on: how one kind of store is spoken to.
@@ -98,7 +111,7 @@ HOMES = {
     "prometheus_client": {"figures/prometheus.py"},
     "sqlite3": {
         *("sqlite.py", "catalog/sqlite.py", "catalog/sqlite_labels.py", "catalog/sqlite_search.py"),
-        *("events/sqlite.py", "access/sqlite.py", "results/sqlite.py"),
+        *("events/sqlite.py", "access/sqlite.py", "results/sqlite.py", "jobs/sqlite.py"),
     },
     "aws_lambda_powertools": {
         *("figures/emf.py", "serverless/logs.py"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from darkroom import names
 from darkroom.errors import NotFound
-from darkroom.events import EdgePurge, ImageDeleted, ObjectCreated, ResultWanted
+from darkroom.events import BulkStep, EdgePurge, ImageDeleted, ObjectCreated, ResultWanted
 from darkroom.model import State
 from darkroom.sweep import every_image
 
@@ -43,6 +43,8 @@ def work_of(event: Event) -> str:
             return "purging"
         case ResultWanted():
             return "transforming"
+        case BulkStep():
+            return "working in bulk"
 
 
 def cases(service: Service) -> Iterator[Case]:

@@ -225,6 +225,26 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unset:
+    """A member of an edit that was not given (``None`` means: take it away)."""
+
+
+UNSET = Unset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """What a person wants changed. ``tags`` replaces all of them; ``add_tags`` and ``remove_tags`` are sets."""
+
+    title: str | Unset | None = UNSET
+    album: str | Unset | None = UNSET
+    tags: tuple[str, ...] | Unset = UNSET
+    add_tags: tuple[str, ...] = ()
+    remove_tags: tuple[str, ...] = ()
+    focus: tuple[float, float] | Unset | None = UNSET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """What a search asks for; every criterion is combined with AND, several formats or states with OR.
 

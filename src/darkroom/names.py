@@ -8,6 +8,7 @@ secret as good as a key.
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
@@ -45,6 +46,11 @@ def new_id(now: datetime, randomness: bytes) -> str:
         msg = f"an id takes {RANDOM_BYTES} random bytes, got {len(randomness)}"
         raise ValueError(msg)
     return _encode(milliseconds(now) << 80 | int.from_bytes(randomness))
+
+
+def derived_id(text: str) -> str:
+    """Return an id that is the same for the same text, and no other for another; it tells no time."""
+    return _encode(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16]))
 
 
 def milliseconds(moment: datetime) -> int:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from darkroom import figures as f
 from darkroom import ledger, names
 from darkroom.arrival import GAVE_UP, Arrival
+from darkroom.bulk import Bulk
 from darkroom.catalog import Claim, labels
 from darkroom.catalog.quotas import Quota
 from darkroom.errors import (
@@ -27,9 +28,9 @@ from darkroom.errors import (
     Unavailable,
     VersionMoved,
 )
-from darkroom.events import EdgePurge, ImageDeleted, ObjectCreated, ResultWanted
+from darkroom.events import BulkStep, EdgePurge, ImageDeleted, ObjectCreated, ResultWanted
 from darkroom.inparts import InParts
-from darkroom.model import Failure, Format, Image, Original, OriginalPolicy, State
+from darkroom.model import Edit, Failure, Format, Image, Original, OriginalPolicy, State, Unset
 from darkroom.ondemand import OnDemand
 from darkroom.results import NoResults
 from darkroom.steps import Step
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from darkroom.edge import FarEdge, Purges
     from darkroom.events import Event, Queue
     from darkroom.figures import Figures
+    from darkroom.jobs import Jobs
     from darkroom.model import Page, Parts, Query
     from darkroom.results import Results
     from darkroom.transform import Inspect, Transform
@@ -109,26 +111,6 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unset:
-    """A member of an edit that was not given (``None`` means: take it away)."""
-
-
-UNSET = Unset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
-    """What a person wants changed. ``tags`` replaces all of them; ``add_tags`` and ``remove_tags`` are sets."""
-
-    title: str | Unset | None = UNSET
-    album: str | Unset | None = UNSET
-    tags: tuple[str, ...] | Unset = UNSET
-    add_tags: tuple[str, ...] = ()
-    remove_tags: tuple[str, ...] = ()
-    focus: tuple[float, float] | Unset | None = UNSET
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """One way to fill these fields is a deployment; nothing in here knows which one it is in."""
 
@@ -148,6 +130,8 @@ class Service:
     """Returns the aware time of now."""
     randomness: Callable[[int], bytes]
     """Returns that many bytes of the system's secure source."""
+    jobs: Jobs
+    """Work on many images: ``bulk.py``."""
     results: Results = field(default_factory=NoResults)
     """What was made on demand: ``ondemand.py``."""
     far_edge: FarEdge | None = None
@@ -619,6 +603,8 @@ class Service:
                 self.edge_purge(event)
             case ResultWanted():
                 OnDemand(self).result_wanted(event)
+            case BulkStep():
+                Bulk(self).step(event)
 
     def image_deleted(self, event: ImageDeleted) -> None:
         """Finish the erasure of a tombstone."""
@@ -636,7 +622,10 @@ class Service:
         Arrival(self).object_created(event)
 
     def give_up(self, event: Event, reason: str, *, code: str = GAVE_UP) -> None:
-        """The last try has failed: say so where the uploader looks. The event itself is buried by whoever holds it."""
+        """The last try has failed: say so where people look. The event itself is buried by whoever holds it."""
+        if isinstance(event, BulkStep):
+            Bulk(self).give_up(event, reason)
+            return
         Arrival(self).give_up(event, reason, code=code)
 
 

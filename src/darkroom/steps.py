@@ -30,6 +30,11 @@ class Step(StrEnum):
     REPROCESS_WRITTEN = "reprocess-written"
     RENDER_ASKED = "render-asked"
 
+    JOB_CREATED = "job-created"
+    JOB_IMAGE_DONE = "job-image-done"
+    """After each of them."""
+    JOB_SAVED = "job-saved"
+
     ERASURE_PROMISED = "erasure-promised"
     TOMBSTONE_WRITTEN = "tombstone-written"
     ORIGINAL_ERASED = "original-erased"

@@ -12,8 +12,8 @@ import pytest
 
 from catalogs import KINDS, opened
 from darkroom.errors import Unavailable, VersionMoved
-from darkroom.model import Query, State
-from darkroom.service import Edit, Rules
+from darkroom.model import Edit, Query, State
+from darkroom.service import Rules
 from libraries import everything, image
 from rooms import Room
 

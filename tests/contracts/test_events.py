@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clock import Clock
-from darkroom.events import Depth, EdgePurge, ImageDeleted, ObjectCreated
+from darkroom.events import BulkStep, Depth, EdgePurge, ImageDeleted, ObjectCreated
 from darkroom.events.memory import MemoryQueue
 from darkroom.events.sqlite import SqliteQueue
 
@@ -58,6 +58,7 @@ def names_leased(queue: LeasedQueue, count: int = 10, seconds: float = 30) -> li
         ImageDeleted(image_id="01k0000000000000000000000a"),
         EdgePurge(image_id="01k0000000000000000000000a", names=("large.avif", "t/width=7.jpg")),
         EdgePurge(image_id="01k0000000000000000000000a", names=()),
+        BulkStep(owner="anna", job_id="01k0000000000000000000000a"),
     ],
 )
 def test_an_event_comes_out_as_it_went_in_on_its_first_attempt(queue: LeasedQueue, event: Event) -> None:

@@ -19,8 +19,7 @@ from darkroom.bucket.objects import ObjectBucket
 from darkroom.catalog.sqlite import SqliteCatalog
 from darkroom.errors import AlreadyExists, NotFound
 from darkroom.events.sqlite import SqliteQueue
-from darkroom.model import Image, Original, OriginalPolicy, State
-from darkroom.service import Edit, Step
+from darkroom.model import Edit, Image, Original, OriginalPolicy, State
 from darkroom.transform.inline import InlineTransform
 from rooms import OWNER, PICTURE, Room
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from darkroom.events import Event
+    from darkroom.steps import Step
     from darkroom.transform import Order, Rendered
 
 POLICIES = list(OriginalPolicy)

@@ -20,8 +20,7 @@ import pictures
 from darkroom.catalog.documents import to_document
 from darkroom.cli import command_line
 from darkroom.exports import FileOrigin
-from darkroom.model import State
-from darkroom.service import Edit
+from darkroom.model import Edit, State
 from darkroom.transfer import records
 from homes import Home
 from libraries import image

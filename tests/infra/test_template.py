@@ -221,6 +221,18 @@ def test_parts_are_kept_for_as_long_as_an_upload_may_go_on():
         CloudSettings(part_bytes=SMALLEST_S3_PART - 1)
 
 
+def test_who_works_on_jobs_may_count_what_waits_and_receive_nothing_of_what_is_dead():
+    resources = resolved()
+    of_the_dead = {"Fn::GetAtt": ["TransformDeadLetters", "Arn"]}
+    may = {
+        policy: statement["Action"]
+        for policy, document in policies_of(resources, "TransformRole").items()
+        for statement in statements(document)
+        if statement["Resource"] == of_the_dead
+    }
+    assert may == {"BuryEvents": "sqs:SendMessage", "CountDeadLetters": "sqs:GetQueueAttributes"}
+
+
 def test_no_function_may_list_tables_or_scan_but_the_sweep():
     resources = resolved()
     scanning = {

@@ -17,6 +17,7 @@ from darkroom.embedded import wire
 from darkroom.embedded.layout import Layout
 from darkroom.events import backoff
 from darkroom.figures.memory import MemoryFigures
+from darkroom.jobs.sqlite import SqliteJobs
 from darkroom.model import Facts, Format, Image, Original, OriginalPolicy, Shelved, Source, State
 from darkroom.results.sqlite import SqliteResults
 from darkroom.service import Rules, Service, utc_now
@@ -46,6 +47,7 @@ class Home:
             tickets=tickets,
             parted=StagedParts(uploads, tickets.issue_parts, self.layout.incoming),
             queue=self.stores.queue,
+            jobs=SqliteJobs(self.layout.jobs, utc_now),
             transform=InlineTransform(),
             inspect=dimensions,
             purges=PurgeLog(self.layout.purges),

@@ -20,6 +20,7 @@ from darkroom.embedded.layout import Layout
 from darkroom.embedded.processor import Processor
 from darkroom.events.memory import MemoryQueue
 from darkroom.figures.memory import MemoryFigures
+from darkroom.jobs.memory import MemoryJobs
 from darkroom.model import OriginalPolicy
 from darkroom.ondemand import OnDemand
 from darkroom.results.memory import MemoryResults
@@ -50,6 +51,7 @@ def app() -> "ASGIApp":
         parted=wire.staged_parts(settings, uploads),
         tickets=SignedTickets(layout.secret("tickets"), settings.base_url, utc_now),
         queue=queue,
+        jobs=MemoryJobs(utc_now),
         transform=InlineTransform(),
         inspect=dimensions,
         purges=PurgeLog(layout.purges),

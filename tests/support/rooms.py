@@ -21,6 +21,7 @@ from darkroom.catalog.memory import MemoryCatalog
 from darkroom.events import backoff
 from darkroom.events.memory import MemoryQueue
 from darkroom.figures.memory import MemoryFigures
+from darkroom.jobs.memory import MemoryJobs
 from darkroom.model import Format, Image, OriginalPolicy, State
 from darkroom.results.memory import MemoryResults
 from darkroom.service import Rules, Service
@@ -90,6 +91,7 @@ class Room:
             tickets=tickets,
             parted=self.parts,
             queue=self.queue,
+            jobs=MemoryJobs(self.clock),
             transform=InlineTransform(),
             inspect=dimensions,
             purges=self.purged,

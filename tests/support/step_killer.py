@@ -24,8 +24,7 @@ from darkroom.access import LOCAL_OWNER
 from darkroom.embedded import wire
 from darkroom.embedded.layout import Layout
 from darkroom.inparts import InParts
-from darkroom.model import OriginalPolicy
-from darkroom.service import Edit, Service
+from darkroom.model import Edit, OriginalPolicy
 from darkroom.steps import Step
 from darkroom.transform.inline import InlineTransform
 from darkroom.uploads import PartedTicket
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from darkroom.model import Image
+    from darkroom.service import Service
     from darkroom.settings import Settings
 
 PICTURE = SAMPLES[0]

@@ -13,10 +13,9 @@ import pictures
 from darkroom import names
 from darkroom.errors import InvalidRequest, NotFound, RenderFailed, Unavailable, UnreadableImage
 from darkroom.events import ResultWanted
-from darkroom.model import Format, OriginalPolicy, State
+from darkroom.model import Edit, Format, OriginalPolicy, State
 from darkroom.ondemand import NOT_ENLARGED, OnDemand, result_name
 from darkroom.results import stamp_of
-from darkroom.service import Edit
 from darkroom.sweep import Ages, Sweep
 from darkroom.transform.inline import InlineTransform
 from darkroom.transform.options import parse

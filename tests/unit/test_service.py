@@ -34,8 +34,8 @@ from darkroom.errors import (
     VersionMoved,
 )
 from darkroom.events import ImageDeleted, ObjectCreated
-from darkroom.model import Format, Image, Original, OriginalPolicy, State
-from darkroom.service import CLAIM_LIFE, ERASE_AGAIN_SECONDS, Edit
+from darkroom.model import Edit, Format, Image, Original, OriginalPolicy, State
+from darkroom.service import CLAIM_LIFE, ERASE_AGAIN_SECONDS
 from darkroom.steps import Step
 from faults import Faulty
 from rooms import ATTEMPTS, OWNER, PICTURE, SMALL, Room

@@ -18,8 +18,7 @@ from darkroom.bucket import Stat
 from darkroom.catalog.dynamodb import DynamoCatalog
 from darkroom.errors import NotFound, OriginalDeleted, Unavailable
 from darkroom.events import ObjectCreated
-from darkroom.model import Original, OriginalPolicy, Shelved, State
-from darkroom.service import Edit
+from darkroom.model import Edit, Original, OriginalPolicy, Shelved, State
 from darkroom.steps import Step
 from darkroom.sweep import FEW, Ages, Finding, Kind, Place, Sweep
 from libraries import image

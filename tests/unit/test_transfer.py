@@ -20,8 +20,7 @@ from darkroom import names, transfer
 from darkroom.catalog.documents import to_document
 from darkroom.errors import Conflict, NotFound, Refused, Unavailable
 from darkroom.holdings import Place
-from darkroom.model import Image, OriginalPolicy, State
-from darkroom.service import Edit
+from darkroom.model import Edit, Image, OriginalPolicy, State
 from darkroom.transfer import LINE_BYTES, Collection, Extent, OnConflict, Outcome, bring, check, export
 from libraries import FIRST, libraries
 from rooms import OWNER, Room

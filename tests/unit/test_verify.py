@@ -11,9 +11,8 @@ import pytest
 import pictures
 from darkroom import ledger, names
 from darkroom.figures import DAMAGED_OBJECTS
-from darkroom.model import Format, Original, OriginalPolicy, State
+from darkroom.model import Edit, Format, Original, OriginalPolicy, State
 from darkroom.ondemand import OnDemand
-from darkroom.service import Edit
 from darkroom.transform.options import parse
 from darkroom.verify import Defaults, Fault, Verification, Verifier
 from rooms import OWNER, PICTURE, Room

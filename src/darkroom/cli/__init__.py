@@ -13,6 +13,7 @@ import typer
 from darkroom.cli import (
     aws,
     backup,
+    bulk,
     capacity,
     cost,
     doctor,
@@ -53,8 +54,10 @@ def command_line() -> typer.Typer:
     app.command(name="similar")(similar.similar)
     app.command(name="show")(images.show)
     app.command(name="tag")(images.tag)
+    app.command(name="album")(images.album)
     app.command(name="rm")(images.remove)
     app.command(name="reprocess")(images.reprocess)
+    app.command(name="jobs")(bulk.jobs)
     app.command(name="variants")(images.variants)
     app.command(name="url")(url.url)
     app.command(name="usage")(usage.usage)

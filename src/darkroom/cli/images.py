@@ -1,9 +1,11 @@
 """The commands about images one knows the ids of: show, tag, rm, reprocess; and variants."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from darkroom.cli.bulk import DryRun, SearchLine, SomeIds, Yes, check_which, do_all
 from darkroom.cli.connect import DEFAULT_SERVER, WAIT_SECONDS, Json, Key, Server, complain, connected, for_each
 from darkroom.cli.output import local, print_columns, print_facts, print_json, shown, size
 
@@ -63,18 +65,32 @@ def _print_image(image: "Image") -> None:
 
 
 def tag(
-    ids: Ids,
+    ids: SomeIds = None,
     *,
+    search: SearchLine = None,
     add: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Tag to add; may be repeated.")] = None,
     remove: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Tag to take away; may be repeated.")] = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     json: Json = False,
     server: Server = DEFAULT_SERVER,
     key: Key = "",
 ) -> None:
-    """Add tags to images and take tags away."""
+    """Add tags to images and take tags away; with --search to all that it finds, after saying how many these are."""
+    check_which(ids, search, dry_run=dry_run)
     if not add and not remove:
         msg = "say which tags to --add or to --remove"
         raise typer.BadParameter(msg)
+    if search is not None:
+        if add and remove:
+            msg = "with --search, --add and --remove are two commands"
+            raise typer.BadParameter(msg)
+        what = f"Add {_named(add)} to {{}}?" if add else f"Take {_named(remove or [])} away from {{}}?"
+        action, tags = ("add_tags", add) if add else ("remove_tags", remove)
+        with connected(server, key) as client:
+            begin = partial(client.bulk, action, tags=tags or [])
+            do_all(client, begin, search, what, dry_run=dry_run, yes=yes, json=json)
+        return
     changes: Changes = {"add_tags": add or [], "remove_tags": remove or []}
     with connected(server, key) as client:
 
@@ -85,18 +101,61 @@ def tag(
             else:
                 typer.echo(f"{image.id}  {shown(', '.join(image.tags))}")
 
-        for_each(ids, tag_one)
+        for_each(ids or [], tag_one)
+
+
+def _named(tags: list[str]) -> str:
+    return shown(", ".join(tags)).replace("{", "{{").replace("}", "}}")
+
+
+def album(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The album; '' for none.", show_default=False)],
+    ids: SomeIds = None,
+    *,
+    search: SearchLine = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    json: Json = False,
+    server: Server = DEFAULT_SERVER,
+    key: Key = "",
+) -> None:
+    """Put images into an album; with --search all that it finds, after saying how many these are."""
+    check_which(ids, search, dry_run=dry_run)
+    with connected(server, key) as client:
+        if search is not None:
+            what = f"Put {{}} into {_named([name])}?" if name else "Take {} out of their albums?"
+            begin = partial(client.bulk, "set_album", album=name)
+            do_all(client, begin, search, what, dry_run=dry_run, yes=yes, json=json)
+            return
+
+        def put_one(image_id: str) -> None:
+            image = client.patch(image_id, {"album": name or None})
+            if json:
+                print_json(image.raw)
+            else:
+                typer.echo(f"{image.id}  {shown(image.album or '-')}")
+
+        for_each(ids or [], put_one)
 
 
 def remove(
-    ids: Ids,
+    ids: SomeIds = None,
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    search: SearchLine = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     json: Json = False,
     server: Server = DEFAULT_SERVER,
     key: Key = "",
 ) -> None:
     """Delete images and everything made from them, for good."""
+    check_which(ids, search, dry_run=dry_run)
+    if search is not None:
+        with connected(server, key) as client:
+            begin = partial(client.bulk, "delete")
+            do_all(client, begin, search, "Delete {} for good?", dry_run=dry_run, yes=yes, json=json)
+        return
+    ids = ids or []
     if not yes:
         what = "this image" if len(ids) == 1 else f"these {len(ids)} images"
         typer.confirm(f"Delete {what} for good?", abort=True, err=True)
@@ -113,8 +172,11 @@ def remove(
 
 
 def reprocess(
-    ids: Ids,
+    ids: SomeIds = None,
     *,
+    search: SearchLine = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     from_rendition: Annotated[
         bool, typer.Option("--from-rendition", help="If the original is gone, make them from the largest variant.")
     ] = False,
@@ -123,7 +185,13 @@ def reprocess(
     server: Server = DEFAULT_SERVER,
     key: Key = "",
 ) -> None:
-    """Make all variants of images anew."""
+    """Make all variants of images anew; with --search of all that it finds: they are asked for, and not waited for."""
+    check_which(ids, search, dry_run=dry_run)
+    if search is not None:
+        with connected(server, key) as client:
+            begin = partial(client.bulk, "reprocess", from_rendition=from_rendition)
+            do_all(client, begin, search, "Make all variants of {} anew?", dry_run=dry_run, yes=yes, json=json)
+        return
     failed = []
     with connected(server, key) as client:
 
@@ -139,7 +207,7 @@ def reprocess(
                 complain(f"{image.id}: {image.error.detail} ({image.error.code})")
                 failed.append(image.id)
 
-        for_each(ids, reprocess_one)
+        for_each(ids or [], reprocess_one)
     if failed:
         raise typer.Exit(1)
 

@@ -33,7 +33,7 @@ from darkroom.client.answers import (
 from darkroom.client.calls import Client
 from darkroom.client.connection import Patience
 from darkroom.client.errors import ApiError, ClientError, Damaged, SourceChanged, UnexpectedAnswer, Unreachable
-from darkroom.client.library import Label, Likeness
+from darkroom.client.library import Job, Label, Likeness
 
 __all__ = [
     "ApiError",
@@ -44,6 +44,7 @@ __all__ = [
     "Damaged",
     "Failure",
     "Image",
+    "Job",
     "Key",
     "Label",
     "Labels",

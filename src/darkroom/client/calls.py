@@ -27,7 +27,7 @@ from darkroom.client.answers import (
 )
 from darkroom.client.connection import Call, Connection, Patience
 from darkroom.client.errors import ApiError, Damaged, UnexpectedAnswer
-from darkroom.client.library import Label, Likeness
+from darkroom.client.library import Job, Label, Likeness, line_of
 from darkroom.client.sending import Sending, chunks
 
 if TYPE_CHECKING:
@@ -201,6 +201,49 @@ class Client:
         """Return the ready images that are copies of this one: of the same bytes first, then the nearest."""
         call = _read(f"{_image_url(image_id)}/similar", [("limit", str(limit))])
         return _parsed(_items_of(Likeness.from_json), self._send(call))
+
+    def bulk(
+        self,
+        action: str,
+        of: Criteria | Sequence[str],
+        *,
+        tags: Iterable[str] = (),
+        album: str | None = None,
+        from_rendition: bool = False,
+        dry_run: bool = False,
+    ) -> Job:
+        """Begin work on the images of a search, or of up to 1,000 ids; ``dry_run`` only counts them.
+
+        ``action`` is ``add_tags``, ``remove_tags``, ``set_album``, ``reprocess`` or ``delete``.
+        """
+        told: dict[str, Any] = {"action": action, "dry_run": dry_run}
+        told |= {"search": line_of(of)} if isinstance(of, Criteria) else {"ids": list(of)}
+        told |= {"tags": list(tags)} | ({"album": album} if album else {})
+        told |= {"from": "rendition"} if from_rendition else {}
+        call = Call(method="POST", url="v1/bulk", json=told, headers=_idempotency_key(), repeatable=True)
+        return _parsed(Job.from_json, self._send(call))
+
+    def job(self, job_id: str) -> Job:
+        """Return a job as far as it has come."""
+        return _parsed(Job.from_json, self._send(_read(_job_url(job_id))))
+
+    def jobs(self) -> list[Job]:
+        """Return the latest jobs, the newest first."""
+        return _parsed(_items_of(Job.from_json), self._send(_read("v1/jobs")))
+
+    def stop_job(self, job_id: str) -> Job:
+        """Have a job do nothing more; what was done stays done."""
+        return _parsed(Job.from_json, self._send(Call(method="DELETE", url=_job_url(job_id), repeatable=True)))
+
+    def finished(self, job: Job, *, told: Callable[[Job], None] = lambda _: None) -> Job:
+        """Return a job once it is over; ``told`` is shown it as it goes on."""
+        pause = FIRST_POLL_SECONDS
+        while not job.over:
+            told(job)
+            self._connection.patience.pause(pause)
+            pause = min(pause * POLL_GROWTH, LONGEST_POLL_SECONDS)
+            job = self.job(job.id)
+        return job
 
     def tags(self, prefix: str = "") -> Iterator[Label]:
         """Yield the tags of ready images that begin with ``prefix``, in the order of their names."""
@@ -376,6 +419,10 @@ def _read(url: str, parameters: Iterable[tuple[str, str]] = ()) -> Call:
 
 def _image_url(image_id: str) -> str:
     return f"v1/images/{quote(image_id, safe='')}"
+
+
+def _job_url(job_id: str) -> str:
+    return f"v1/jobs/{quote(job_id, safe='')}"
 
 
 def _if_match(version: int | None) -> dict[str, str]:

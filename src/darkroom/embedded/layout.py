@@ -65,6 +65,11 @@ class Layout:
         return self.root / "results.sqlite3"
 
     @property
+    def jobs(self) -> Path:
+        """How far work on many images has come."""
+        return self.root / "jobs.sqlite3"
+
+    @property
     def counter(self) -> Path:
         """The socket on which the processor takes orders."""
         return self.root / "run" / "counter"

@@ -45,6 +45,7 @@ from darkroom.http.app import ApiOptions, create_api, front
 from darkroom.http.delivery import DeliveryApp
 from darkroom.http.reception import Reception
 from darkroom.inparts import InParts
+from darkroom.jobs.sqlite import SqliteJobs
 from darkroom.names import UPLOAD_PREFIX
 from darkroom.ondemand import OnDemand
 from darkroom.results.sqlite import SqliteResults
@@ -138,6 +139,7 @@ def service(settings: Settings, transform: Transform | None = None) -> Service:
         transform=transform or Elsewhere(),
         inspect=dimensions,
         purges=near if far_edge is None else QueuedPurges(near, queue),
+        jobs=SqliteJobs(layout.jobs, utc_now),
         results=SqliteResults(layout.results, utc_now),
         far_edge=far_edge,
         figures=PrometheusFigures(layout.figures),
@@ -153,10 +155,12 @@ def close(parts: Service) -> None:
     assert isinstance(parts.catalog, SqliteCatalog)
     assert isinstance(parts.queue, SqliteQueue)
     assert isinstance(parts.results, SqliteResults)
+    assert isinstance(parts.jobs, SqliteJobs)
     assert isinstance(parts.figures, PrometheusFigures)
     parts.catalog.close()
     parts.queue.close()
     parts.results.close()
+    parts.jobs.close()
     parts.figures.close()
 
 

@@ -48,7 +48,20 @@ class ResultWanted:
     extension: str
 
 
-Event = ObjectCreated | ImageDeleted | EdgePurge | ResultWanted
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkStep:
+    """A job over many images is to be gone on with."""
+
+    owner: str
+    job_id: str
+
+    @property
+    def image_id(self) -> str:
+        """The id of the job: what the event is about."""
+        return self.job_id
+
+
+Event = ObjectCreated | ImageDeleted | EdgePurge | ResultWanted | BulkStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from darkroom.events import EdgePurge, Event, ImageDeleted, ObjectCreated, ResultWanted
+from darkroom.events import BulkStep, EdgePurge, Event, ImageDeleted, ObjectCreated, ResultWanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +15,7 @@ KINDS: Mapping[str, type[Event]] = {
     "image-deleted": ImageDeleted,
     "edge-purge": EdgePurge,
     "result-wanted": ResultWanted,
+    "bulk-step": BulkStep,
 }
 """The name of a kind is for ever: a changed shape takes a new name, which older releases then leave alone."""
 

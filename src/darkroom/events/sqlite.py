@@ -68,7 +68,7 @@ class SqliteQueue:
         with self._database.write() as connection:
             due = connection.execute(
                 "SELECT id, kind, document, attempts + 1 FROM events"
-                " WHERE due <= ? AND kind IN (?, ?, ?, ?) ORDER BY due, id LIMIT ?",
+                " WHERE due <= ? AND kind IN (?, ?, ?, ?, ?) ORDER BY due, id LIMIT ?",
                 (self._in(0), *KINDS, count),
             ).fetchall()
             ends = self._in(seconds)
@@ -105,7 +105,7 @@ class SqliteQueue:
         with self._database.read() as connection:
             rows = connection.execute(
                 "SELECT id, kind, document, attempts, reason, buried_at FROM buried"
-                " WHERE kind IN (?, ?, ?, ?) ORDER BY id DESC LIMIT ?",
+                " WHERE kind IN (?, ?, ?, ?, ?) ORDER BY id DESC LIMIT ?",
                 (*KINDS, limit),
             )
             return [
@@ -169,7 +169,7 @@ class SqliteQueue:
     def _any_due(self) -> bool:
         with self._database.read() as connection:
             row = connection.execute(
-                "SELECT 1 FROM events WHERE due <= ? AND kind IN (?, ?, ?, ?) LIMIT 1", (self._in(0), *KINDS)
+                "SELECT 1 FROM events WHERE due <= ? AND kind IN (?, ?, ?, ?, ?) LIMIT 1", (self._in(0), *KINDS)
             ).fetchone()
             return row is not None
 

@@ -18,6 +18,7 @@ from darkroom.errors import DarkroomError
 from darkroom.http.about import about_routes
 from darkroom.http.authority import Authority
 from darkroom.http.bounded import BoundedBodies
+from darkroom.http.bulk import bulk_routes
 from darkroom.http.cross_origin import CrossOrigin
 from darkroom.http.documents import Problem
 from darkroom.http.guard import LocalOnly
@@ -118,6 +119,7 @@ def create_api(
         upload_routes(service, authority, options.base_url),
         original_routes(service, authority, options.original_elsewhere),
         label_routes(service, authority),
+        bulk_routes(service, authority),
         similar_routes(service, authority, options.delivery_url),
         key_routes(access, authority),
         limit_routes(service, authority),

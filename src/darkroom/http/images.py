@@ -31,8 +31,8 @@ from darkroom.http.reception import Reception
 from darkroom.http.similar import ReceivedDocument
 from darkroom.http.small_door import SMALL_DOOR_BODY, take_small_file
 from darkroom.http.waiting import Waiting
-from darkroom.model import Image, State
-from darkroom.service import UNSET, Edit, Service
+from darkroom.model import UNSET, Edit, Image, State
+from darkroom.service import Service
 
 ImageId = Annotated[str, Path(max_length=64, description="An image's id.", examples=["01k9w0c6n8e8m5f4q2v7x3y1za"])]
 

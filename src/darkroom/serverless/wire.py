@@ -19,6 +19,7 @@ from darkroom.access.keyvaluestore import KeyValueStore, PublishingFunction
 from darkroom.access.published import PublishedSecrets, shown
 from darkroom.access.signing import signing
 from darkroom.bucket.objects import ANSWER_SECONDS, ObjectBucket
+from darkroom.bulk import JOB_LIFE
 from darkroom.catalog.dynamodb import DynamoCatalog
 from darkroom.edge.answers import Lifetimes
 from darkroom.edge.cloudfront import CloudFrontEdge, NoPurges, PurgeQueue
@@ -33,6 +34,7 @@ from darkroom.events import ResultWanted
 from darkroom.events.sqs import SqsQueue
 from darkroom.figures.emf import EmfFigures
 from darkroom.figures.memory import MemoryFigures
+from darkroom.jobs.dynamodb import DynamoJobs
 from darkroom.model import OriginalPolicy, State
 from darkroom.names import ASSETS, DEFAULTS, archive_key, parse_result_key
 from darkroom.ondemand import OnDemand
@@ -151,7 +153,9 @@ def close(parts: Service) -> None:
     assert isinstance(parts.catalog, DynamoCatalog)
     assert isinstance(parts.queue, SqsQueue)
     assert isinstance(parts.results, DynamoResults)
+    assert isinstance(parts.jobs, DynamoJobs)
     parts.catalog.close()
+    parts.jobs.close()
     parts.queue.let_go()
     parts.results.close()
 
@@ -168,6 +172,7 @@ def _service(
         tickets=PresignedTickets(reach.s3, uploads, utc_now),
         parted=MultipartUploads(reach.s3, uploads, utc_now),
         queue=queue_of(settings, reach),
+        jobs=DynamoJobs(reach.dynamodb, settings.given("table"), life=JOB_LIFE),
         transform=transform,
         inspect=dimensions,
         purges=purges,

@@ -13,8 +13,7 @@ from darkroom.embedded.backup import back_up
 from darkroom.embedded.layout import Layout
 from darkroom.embedded.restore import check
 from darkroom.events import ObjectCreated
-from darkroom.model import State
-from darkroom.service import Edit
+from darkroom.model import Edit, State
 from homes import BROKEN, Home
 from rooms import OWNER
 

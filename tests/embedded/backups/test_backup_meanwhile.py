@@ -17,8 +17,7 @@ from darkroom.embedded import backup, wire
 from darkroom.embedded.backup import back_up
 from darkroom.embedded.layout import Layout
 from darkroom.embedded.restore import restore
-from darkroom.model import Original, OriginalPolicy, State
-from darkroom.service import Edit
+from darkroom.model import Edit, Original, OriginalPolicy, State
 from homes import Home
 from rooms import OWNER
 

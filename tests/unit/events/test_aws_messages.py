@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from darkroom.events import EdgePurge, ImageDeleted, ObjectCreated
+from darkroom.events import BulkStep, EdgePurge, ImageDeleted, ObjectCreated
 from darkroom.events.sns import from_message, to_message
 
 ID = "01k0000000000000000000000a"
@@ -33,6 +33,7 @@ def in_envelope(told: object) -> str:
     [
         ObjectCreated(key=f"originals/{ID}", etag="abc-2"),
         ImageDeleted(image_id=ID),
+        BulkStep(owner="anna", job_id=ID),
         EdgePurge(image_id=ID, names=("large.avif", "small.jpg")),
     ],
 )
