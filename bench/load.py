@@ -2,7 +2,7 @@
 
     python bench/load.py [--factor 100] [--seconds 60] [--library 200] [--photos DIR]
     python bench/load.py --find                 # how many times the peak it carries
-    python bench/load.py --factor 5 --seconds 600 --soak
+    python bench/load.py --factor 3 --seconds 600 --soak --cache 16
     python bench/load.py --aws --factor 1       # the AWS stack in the emulator
     python bench/load.py --url http://127.0.0.1:8000 --key KEY
 
@@ -46,7 +46,7 @@ import pictures
 from machine import print_load, print_machine
 from replay.expected import Seen, expected_hits
 from replay.people import PEAK_UPLOADS, PEAK_VIEWS, Library, Photos
-from replay.place import Place, stack, started
+from replay.place import MEBIBYTE, Place, stack, started
 from replay.tally import Tally
 from replay.wire import Pool
 
@@ -232,6 +232,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--only", choices=("views", "uploads"), help="one of the two alone")
     parser.add_argument("--find", action="store_true", help="step by step, to what it does not carry any more")
     parser.add_argument("--drain", type=float, default=120, help="seconds to look on while the rest is processed")
+    parser.add_argument("--cache", type=int, default=128, help="MiB of pictures in each process; 128")
     parser.add_argument("--soak", action="store_true", help="print memory every half minute")
     parser.add_argument("--aws", action="store_true", help="the AWS stack in the emulator")
     parser.add_argument("--url", help="a service that runs already")
@@ -250,7 +251,7 @@ def placed(given: argparse.Namespace, folder: Path) -> Iterator[Place]:
         with stack(folder) as place:
             yield place
     else:
-        with started(folder) as place:
+        with started(folder, given.cache * MEBIBYTE) as place:
             yield place
 
 
@@ -314,10 +315,10 @@ async def once(replay: Replay, factor: float, seconds: float, *, only: str | Non
             for kind in ("hot", "cold")
         )
         made = sum(value for name, value in grown.items() if name.startswith("darkroom_transforms_total{"))
+        expected = expected_hits(replay.seen, replay.chance, place.hot_bytes)
         print(
             f"  {hot / max(1.0, hot + cold):.1%} of the pictures from memory (the model of darkroom capacity: "
-            f"{expected_hits(replay.seen, replay.chance):.1%}); {made / lasted:.2f} images processed a "
-            f"second, {await replay.queued():.0f} wait"
+            f"{expected:.1%}); {made / lasted:.2f} images processed a second, {await replay.queued():.0f} wait"
         )
     late = tally.percentile("view", 0.99) > READ_LIMIT or tally.percentile("accepted", 0.99) > UPLOAD_LIMIT
     return not late and not tally.wrong

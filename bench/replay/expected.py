@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
 
-WORKERS, HOT_BYTES = 2, 128 * 2**20
+WORKERS = 2
 """Processes that answer, each with a cache of its own, by default."""
 OVERHEAD_BYTES = 4096
 """Of an entry, besides its body."""
@@ -25,8 +25,8 @@ class Seen(NamedTuple):
     bytes: int
 
 
-def expected_hits(seen: Sequence[Seen], chance: random.Random) -> float:
-    """Return the share of the views that LRU caches answer which were empty before, a view going to any of them."""
+def expected_hits(seen: Sequence[Seen], chance: random.Random, hot_bytes: int) -> float:
+    """Return the share of the views that LRU caches of so many bytes answer, empty before, a view going to any."""
     if not seen:
         return 0.0
     numbers = {what: number for number, what in enumerate(dict.fromkeys(one.what for one in seen))}
@@ -39,5 +39,5 @@ def expected_hits(seen: Sequence[Seen], chance: random.Random) -> float:
     stream = Stream(1.0, tuple(looks))
     # A picture that nobody asks for again takes its place to the end.
     waits = [(min(wait, lasted), size) for wait, size in waits_of([stream], sizes, 1 / (WORKERS * max(lasted, 1e-9)))]
-    kept = kept_hours(lasted + 1, HOT_BYTES, waits, lambda _: 0.0)
+    kept = kept_hours(lasted + 1, hot_bytes, waits, lambda _: 0.0)
     return 1 - sum(1 for _ in misses_of(looks, kept)) / len(looks)

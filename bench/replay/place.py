@@ -30,6 +30,8 @@ class Place:
     reading: Mapping[str, str] = field(default_factory=dict)
     calling: Mapping[str, str] = field(default_factory=dict)
     pid: int | None = None
+    hot_bytes: int = 128 * MEBIBYTE
+    """What each process that answers keeps of pictures; the default, where it is not known."""
     has_figures: bool = True
 
     @property
@@ -63,10 +65,10 @@ def _with_children(one: Process) -> float:
 
 
 @contextlib.contextmanager
-def started(folder: Path) -> Iterator[Place]:
-    """Start a service with default settings, without keys, on a new data folder."""
-    with serving(folder, log_level="warning") as served:
-        yield Place(served.url, pid=served.process.pid)
+def started(folder: Path, hot_bytes: int) -> Iterator[Place]:
+    """Start a service with default settings but for its caches, without keys, on a new data folder."""
+    with serving(folder, log_level="warning", hot_cache_bytes=str(hot_bytes)) as served:
+        yield Place(served.url, pid=served.process.pid, hot_bytes=hot_bytes)
 
 
 @contextlib.contextmanager

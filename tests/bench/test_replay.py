@@ -15,6 +15,7 @@ from PIL import Image
 import pictures
 from servers import clean_environment
 
+ROOM = 128 * 2**20
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "bench"))
 
@@ -89,12 +90,12 @@ def test_percentiles_are_those_of_what_went_well():
 def test_the_model_expects_of_a_cache_what_a_cache_does():
     chance = random.Random(1)
     views = [Seen(number, f"{number % 4}", 1_000) for number in range(4_000)]
-    assert expected_hits(views, chance) == pytest.approx(1 - 8 / 4_000)  # each once in each of two caches
+    assert expected_hits(views, chance, ROOM) == pytest.approx(1 - 8 / 4_000)  # each once in each of two caches
     never_again = [Seen(number, f"{number}", 1_000) for number in range(500)]
-    assert expected_hits(never_again, chance) == 0
+    assert expected_hits(never_again, chance, ROOM) == 0
     # In turn 3,000 pictures of 100 kB, of which a cache has room for 1,290: an LRU has always just let go of it.
     in_turn = [Seen(number, f"{number % 3_000}", 100_000) for number in range(12_000)]
-    assert expected_hits(in_turn, chance) < 0.1
+    assert expected_hits(in_turn, chance, ROOM) < 0.1
 
 
 def test_connections_are_used_again_and_replaced_when_the_server_closes_them():

@@ -8,6 +8,8 @@ import tomllib
 import pytest
 
 from contract import as_list, policies_of, problems, role_of, statements
+from darkroom.capacity.assumptions import Assumptions
+from darkroom.cost.presets import preset
 from darkroom.edge.answers import Lifetimes
 from darkroom.edge.window import ASKED
 from darkroom.http import cross_origin
@@ -433,3 +435,20 @@ def test_sam_deploys_what_was_packaged_each_stage_as_a_stack_of_its_own():
         assert given["capabilities"] == "CAPABILITY_IAM"
         stages[given["stack_name"]] = given["parameter_overrides"]
     assert stages == {"darkroom-dev": "Stage=dev", "darkroom-prod": "Stage=prod"}
+
+
+def test_a_stage_finds_images_by_what_one_machine_does():
+    kinds = of("ApiFunction")["Environment"]["Variables"]["DARKROOM_SEARCH_KINDS"]
+    assert tuple(kinds.split(",")) == CloudSettings.model_fields["search_kinds"].default
+
+
+def test_what_the_bill_and_the_capacity_take_from_the_template_is_what_stands_in_it():
+    scenario, assumed = preset("darkroom"), Assumptions()
+    assert scenario.upload_mib == of("ApiFunction")["MemorySize"]
+    assert scenario.transform_mib == of("TransformFunction")["MemorySize"]
+    assert scenario.alarms == len(of_type(resolved(), "AWS::CloudWatch::Alarm"))
+    assert scenario.dashboards == len(of_type(resolved(), "AWS::CloudWatch::Dashboard"))
+    every_days = int(re.fullmatch(r"rate\((\d+) days\)", of("SweepFunctionSchedule")["ScheduleExpression"])[1])
+    assert scenario.sweeps == pytest.approx(30 / every_days, abs=0.02)
+    assert assumed.api_rate == float(of("ApiStage")["DefaultRouteSettings"]["ThrottlingRateLimit"])
+    assert assumed.sweep_seconds == of("SweepFunction")["Timeout"] - 30

@@ -111,7 +111,7 @@ def _usage(it: Scenario, month: int) -> Iterator[tuple[str, str, str, float]]:
         "DynamoDB",
         "writes",
         "dynamodb.write.2024" if it.old_database_prices else "dynamodb.write",
-        uploads * it.writes,
+        uploads * it.writes + deleted * it.deleted_writes,
     )
     reads = uploads * it.reads + searches * it.search_reads
     yield "DynamoDB", "reads", "dynamodb.read.2024" if it.old_database_prices else "dynamodb.read", reads

@@ -38,6 +38,7 @@ class Scenario(Numbers):
     puts: float = number(4, "requests", "that put an object, for an upload")
     gets: float = number(1, "requests", "that get an object, for an upload")
     writes: float = number(2, "units", "written to the database for an upload")
+    deleted_writes: float = number(0, "units", "written to the database for an image that is deleted")
     reads: float = number(0.5, "units", "read from the database for an upload")
     publishes: float = number(1, "messages", "published for an upload")
     queue_requests: float = number(0, "requests", "to queues for an upload")

@@ -101,7 +101,7 @@ def test_the_default_choice_is_what_the_preset_has():
     ours = preset("darkroom")
     assert default.stored == pytest.approx(ours.stored_bytes, rel=0.01)
     assert default.viewed == pytest.approx(ours.view_bytes, rel=0.01)
-    changed = with_choice(ours, default, 21)
+    changed = with_choice(ours, default, 26)
     assert changed.puts == ours.puts
     assert changed.writes == pytest.approx(ours.writes, abs=1)
     assert changed.item_bytes == pytest.approx(ours.item_bytes, rel=0.03)
