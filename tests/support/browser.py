@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
 from patience import eventually
 
@@ -107,7 +107,14 @@ def throttle(page: Page, bytes_a_second: int, *, offline: bool = False) -> None:
 
 def until(page: Page, expression: str) -> None:
     """Wait until an expression is true in a page; asked from outside, since its policy lets no expressions in."""
-    eventually(lambda: page.evaluate(expression), what=expression)
+
+    def is_true() -> bool:
+        try:
+            return bool(page.evaluate(expression))
+        except Error:  # the page was left at this moment, for the next one
+            return False
+
+    eventually(is_true, what=expression)
 
 
 def violations(page: Page) -> list[str]:

@@ -34,6 +34,7 @@ def fill(url: str) -> str:
             image = client.upload(body, labels, filename=f"{name.lower()}.jpg", wait=60)
         broken = client.upload(pictures.jpeg(300, 200)[:900], filename="IMG_2024.jpg", wait=60)
         assert broken.state == "failed"
+        client.patch(image.id, {"focus": (0.62, 0.4)})
     return image.id
 
 
@@ -80,6 +81,11 @@ def main() -> int:
                     until(page, "[...document.images].every(image => image.complete || image.loading === 'lazy')")
                     page.wait_for_timeout(300)
                     take(page, f"{name}-{look}")
+                for summary in page.locator("details.box summary").all():
+                    summary.click()
+                page.locator("#focus").scroll_into_view_if_needed()
+                page.wait_for_timeout(300)
+                take(page, f"change-{look}")
                 add(page, served.url)
                 take(page, f"add-{look}")
                 context.close()

@@ -66,6 +66,7 @@ from darkroom.uploads.staged import StagedParts
 from darkroom.verify import Defaults
 from darkroom.web.adding import adding_routes
 from darkroom.web.costs import cost_routes
+from darkroom.web.one import image_page_routes
 from darkroom.web.pages import Pages, page_routes
 from darkroom.web.rendering import Renderer
 from darkroom.web.session import SignedIn
@@ -333,6 +334,7 @@ def _pages(settings: Settings, parts: Service, keys: Access, reception: Receptio
     renderer = Renderer(settings.base_url, settings.delivery_url)
     pages = Pages(parts, authority, keys if settings.keys else None, renderer)
     router = page_routes(pages)
+    router.include_router(image_page_routes(pages))
     router.include_router(adding_routes(pages, reception))
     router.include_router(signin_routes(pages))
     router.include_router(cost_routes(pages, partial(_counted, parts)))

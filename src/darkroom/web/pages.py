@@ -130,12 +130,6 @@ def page_routes(pages: Pages) -> APIRouter:
             albums=pages.service.labels(owner, LabelKind.ALBUM, limit=SUGGESTIONS).items,
         )
 
-    @router.get("/images/{image_id}")
-    @pages.shown
-    def get_image(request: Request, image_id: str) -> Response:
-        image = pages.service.image(pages.reads(request), image_id)
-        return pages.page(request, "image.html", image=image)
-
     @router.get("/images/{image_id}/tile")
     @pages.shown
     def get_tile(request: Request, image_id: str) -> Response:

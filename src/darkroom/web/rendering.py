@@ -50,6 +50,8 @@ class Renderer:
             "amount": amount,
         }
         self._templates.globals |= {
+            "snippets": lambda image: views.snippets(image, delivery_url),
+            "small_one": views.small_one,
             "picture": lambda image: views.picture(image, self.delivery),
             "base": base_url,
             "delivery": self.delivery,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING
 
 from darkroom.model import Format, State
@@ -61,7 +62,9 @@ def picture(image: Image, delivery: str) -> Picture | None:
 
 
 def _files(variants: Iterable[Variant], delivery: str) -> Files:
-    by_width = {variant.width: variant for variant in variants}
+    by_width: dict[int, Variant] = {}
+    for variant in variants:
+        by_width.setdefault(variant.width, variant)  # a picture that is small already has the same one twice
     ordered = [by_width[width] for width in sorted(by_width)]
     return Files(
         content_type=ordered[0].content_type,
@@ -81,6 +84,43 @@ def _whole(image: Image) -> tuple[Variant, ...]:
         if abs(variant.width - variant.height * aspect) <= max(1.5, SAME_SHAPE * variant.width)
     )
     return whole or image.variants
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snippet:
+    """Text to be copied into something else."""
+
+    name: str
+    text: str
+
+
+def snippets(image: Image, delivery: str) -> tuple[Snippet, ...]:
+    """Return what shows an image elsewhere, under ``delivery``, which is a whole address."""
+    files = picture(image, delivery)
+    if files is None:
+        return ()
+    alt = label(image)
+    largest = files.plain.srcset.rpartition(", ")[2].partition(" ")[0]
+    sources = "".join(
+        f'  <source type="{modern.content_type}" srcset="{modern.srcset}" sizes="100vw">\n' for modern in files.modern
+    )
+    shown = (
+        f'  <img src="{largest}" srcset="{files.plain.srcset}" sizes="100vw" '
+        f'width="{files.width}" height="{files.height}" alt="{escape(alt)}" loading="lazy">\n'
+    )
+    marked = alt.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
+    return (
+        Snippet(name="Address", text=largest),
+        Snippet(name="Markdown", text=f"![{marked}]({largest})"),
+        Snippet(name="HTML", text=f"<picture>\n{sources}{shown}</picture>"),
+        Snippet(name="srcset", text=files.plain.srcset),
+    )
+
+
+def small_one(image: Image) -> Variant | None:
+    """Return the least file of the whole picture that every browser shows: to point into."""
+    plain = [variant for variant in _whole(image) if variant.format is not Format.AVIF]
+    return min(plain, key=lambda variant: variant.width, default=None)
 
 
 def ratio_of(image: Image) -> float:

@@ -1,17 +1,130 @@
-// One image: what is being processed is shown when it is ready.
+// One image: changed where it stands, its focal point set by pointing, deleted with a while to undo it.
+import {call} from "./api.js";
 import {showPlaceholders} from "./thumbhash.js";
 
-const LOOK_AGAIN = 1500;
-const one = document.querySelector(".one");
-
-async function look() {
-  const answer = await fetch(location.href).catch(() => null);
-  if (answer?.ok) {
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".one");
-    if (fresh && fresh.dataset.state !== one.dataset.state) { location.reload(); return; }
-  }
-  setTimeout(look, LOOK_AGAIN);
-}
+const LOOK_AGAIN = 1500, UNDO_SECONDS = 10;
+const one = document.querySelector(".one"), address = `/v1/images/${one.dataset.id}`;
+const edit = document.getElementById("edit"), saved = document.getElementById("saved");
 
 showPlaceholders(document);
 if (["awaiting", "processing"].includes(one.dataset.state)) setTimeout(look, LOOK_AGAIN);
+
+async function look() {
+  const image = await call("GET", address).catch(() => null);
+  if (image && image.state !== one.dataset.state) location.reload();
+  else setTimeout(look, LOOK_AGAIN);
+}
+
+async function change(json) {
+  saved.textContent = "saving …";
+  try {
+    const image = await call("PATCH", address, {json});
+    edit.elements.version.value = image.version;
+    saved.textContent = "saved";
+    return image;
+  } catch (error) {
+    saved.textContent = error.message;
+    return null;
+  }
+}
+
+function showTags(tags) {
+  const list = document.getElementById("tags");
+  list.replaceChildren(...tags.map((tag) => {
+    const item = document.createElement("li"), label = document.createElement("label"), link = document.createElement("a");
+    const box = Object.assign(document.createElement("input"), {type: "checkbox", name: "tag", value: tag, checked: true});
+    label.className = "chip";
+    label.append(box, ` ${tag}`);
+    Object.assign(link, {className: "find", href: `/?tag=${encodeURIComponent(tag)}`, textContent: "›"});
+    link.setAttribute("aria-label", `All images with the tag ${tag}`);
+    item.append(label, link);
+    return item;
+  }));
+}
+
+document.getElementById("save").hidden = true;
+edit.addEventListener("submit", (event) => { event.preventDefault(); more(); });
+edit.addEventListener("change", (event) => {
+  const {name, value, checked} = event.target;
+  if (name === "tag") change(checked ? {add_tags: [value]} : {remove_tags: [value]});
+  else if (name === "more") more();
+  else change({[name]: value.trim() || null}).then((image) => {
+    if (image) document.querySelector("h1").textContent = image.title ?? image.filename;
+  });
+});
+
+async function more() {
+  const input = edit.elements.more, tags = input.value.split(",").map((tag) => tag.trim()).filter(Boolean);
+  if (!tags.length) return;
+  input.value = "";
+  const image = await change({add_tags: tags});
+  if (image) showTags(image.tags); else input.value = tags.join(", ");
+}
+
+const focus = document.getElementById("focus"), dot = document.getElementById("dot");
+function point(x, y) {
+  dot.style.left = `${100 * x}%`;
+  dot.style.top = `${100 * y}%`;
+  dot.hidden = false;
+}
+if (focus) {
+  if (focus.dataset.x) point(Number(focus.dataset.x), Number(focus.dataset.y));
+  focus.querySelector("input[type=image]").addEventListener("click", async (event) => {
+    event.preventDefault();
+    const box = event.target.getBoundingClientRect();
+    const isByKey = event.detail === 0;
+    const share = (at, from, whole) => Math.round(10000 * Math.min(1, Math.max(0, (at - from) / whole))) / 10000;
+    const x = isByKey ? .5 : share(event.clientX, box.left, box.width), y = isByKey ? .5 : share(event.clientY, box.top, box.height);
+    point(x, y);
+    const image = await change({focus: [x, y]});
+    if (image && image.state !== one.dataset.state) location.reload();
+  });
+}
+
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const field = document.getElementById(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(field.value);
+    } catch { // not allowed here, or an older browser
+      field.select();
+      document.execCommand("copy");
+    }
+    const name = button.textContent;
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = name; }, 1500);
+  });
+}
+
+const toast = document.getElementById("toast");
+let deleting = 0;
+function reallyDelete() {
+  if (!deleting) return null;
+  clearTimeout(deleting);
+  deleting = 0;
+  const token = document.querySelector('meta[name="csrf"]').content;
+  return fetch(address, {method: "DELETE", keepalive: true, headers: {"x-csrf-token": token}});
+}
+document.getElementById("delete").addEventListener("click", (event) => {
+  event.preventDefault();
+  document.getElementById("toast-text").textContent = `It is deleted in ${UNDO_SECONDS} seconds, or when you leave this page.`;
+  toast.hidden = false;
+  one.classList.add("going");
+  document.getElementById("undo").focus();
+  deleting = setTimeout(async () => {
+    const answer = await reallyDelete();
+    if (answer.ok || answer.status === 404) location.href = "/";
+    else keepIt("It could not be deleted.");
+  }, 1000 * UNDO_SECONDS);
+});
+document.getElementById("undo").addEventListener("click", () => keepIt(""));
+function keepIt(said) {
+  clearTimeout(deleting);
+  deleting = 0;
+  toast.hidden = true;
+  one.classList.remove("going");
+  saved.textContent = said;
+  document.getElementById("delete").focus();
+}
+addEventListener("pagehide", reallyDelete);
