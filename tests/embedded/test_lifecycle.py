@@ -287,9 +287,7 @@ def test_a_second_service_on_the_same_folder_is_refused_and_disturbs_nothing(tmp
         send(large[:1_000_000])
         eventually(lambda: list((served.data / "incoming").iterdir()), what="a body being received")
         counted = client.get("/metrics").text
-        began = time.monotonic()
         said = refusal(tmp_path)
-        assert time.monotonic() - began < 5
         assert f"process {served.process.pid}" in said
         assert str(served.data) in said
         assert "DARKROOM_DATA" in said

@@ -58,7 +58,7 @@ def refusal(answer):
 def test_a_long_file_comes_in_parts_breaks_off_and_goes_on(keeping):
     ticket = ticket_for(keeping, sha256=hashlib.sha256(BODY).hexdigest(), tags=["in parts"])
     assert set(ticket) == {
-        *("id", "part_bytes", "parts", "received", "complete_url", "resume_url", "expires_at"),
+        *("id", "part_bytes", "parts", "received", "complete_url", "resume_url", "expires_at", "duplicates"),
     }
     assert (ticket["part_bytes"], len(ticket["parts"]), ticket["received"]) == (PART, 3, [])
     put_parts(keeping, ticket, 3, 1)

@@ -143,6 +143,10 @@ def _closing(client: Any) -> Iterator[Any]:
         client.close()
 
 
+ASKED = {"RequireTls": "false", "SearchKinds": "words,camera,colors,likeness"}
+"""The emulator speaks HTTP alone; and what the flows look for, which a stage keeps only where it is asked to."""
+
+
 @contextmanager
 def deploying(emulator: Emulator, folder: Path, **parameters: str) -> Iterator[Deployed]:
     """Deploy what is packaged in ``folder`` under a name of its own; deleted at the end."""
@@ -151,7 +155,7 @@ def deploying(emulator: Emulator, folder: Path, **parameters: str) -> Iterator[D
         bucket = f"packages-{secrets.token_hex(6)}"
         clients("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         stack = Stack(f"darkroom-{secrets.token_hex(4)}", clients, poll_seconds=0.1)
-        plan = stack.plan(folder, {"RequireTls": "false", "PublicUrl": emulator.url} | parameters, bucket)
+        plan = stack.plan(folder, ASKED | {"PublicUrl": emulator.url} | parameters, bucket)
         assert plan.creates
         status: Status = stack.carry_out(plan)
         yield Deployed(emulator, stack, dict(status.outputs))
