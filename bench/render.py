@@ -381,7 +381,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if asked.costs:
-            costs.report()
+            costs.report(list(itertools.islice(originals.large_ones(_photographs()), 2)))
         elif asked.kept:
             from_kept(folder, asked.rounds)
         else:

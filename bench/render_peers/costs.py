@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import statistics
 import time
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import pictures
@@ -15,13 +16,13 @@ from darkroom.transform.recipes import DEFAULT_QUALITY
 from darkroom.transform.vips import configure, encode, open_original, reading, to_srgb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from PIL import Image
 
 WIDTH, HEIGHT = 3264, 2448
 RESULTS = ((320, 240), (512, 384), (1080, 810), (1920, 1440))
-TURNS = 5
+TURNS = 3
 SOURCES: dict[str, Callable[[Image.Image], bytes]] = {
     "JPEG": lambda picture: pictures.encode(picture, "JPEG", quality=85),
     "JPEG, progressive": lambda picture: pictures.encode(picture, "JPEG", quality=85, progressive=True),
@@ -36,35 +37,40 @@ SHRUNK = {"JPEG": (1, 2, 4, 8), "JPEG, progressive": (1, 2, 4, 8), "WebP": (1, 2
 
 
 class Cost(NamedTuple):
-    """Nanoseconds of processor time for each pixel: of the file when decoding, of the result when encoding."""
+    """Nanoseconds of processor time for each pixel, of the file when decoding, of the result when encoding.
+
+    There is a number for each picture.
+    """
 
     what: str
-    nanoseconds: float
+    nanoseconds: list[float]
 
 
-def decoding() -> Iterator[Cost]:
+def decoding(pictures_: Sequence[Image.Image]) -> Iterator[Cost]:
     """Yield what it takes to decode eight megapixels and shrink them as a result of that size needs."""
     configure()
-    picture = pictures.photo(WIDTH, HEIGHT)
     for name, made in SOURCES.items():
-        content = made(picture)
+        contents = [made(picture) for picture in pictures_]
         for by in SHRUNK.get(name, (1, 4)):
             wanted = Size(int(WIDTH / by / HEADROOM), int(HEIGHT / by / HEADROOM))
-            spent = _nanoseconds(lambda: _decode(content, wanted), WIDTH * HEIGHT)  # noqa: B023  # called at once
-            yield Cost(f"{name}, to {wanted.width}×{wanted.height}", spent)
+            works = [partial(_decode, content, wanted) for content in contents]
+            yield Cost(
+                f"{name}, to {wanted.width}×{wanted.height}", [_nanoseconds(each, WIDTH * HEIGHT) for each in works]
+            )
 
 
-def encoding() -> Iterator[Cost]:
+def encoding(pictures_: Sequence[Image.Image]) -> Iterator[Cost]:
     """Yield what it takes to encode results of several sizes, with the usual quality."""
     configure()
     for format_ in (Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.GIF):
+        how = Encoding(extension="", format=format_, quality=DEFAULT_QUALITY.get(format_), listed=True)
         for width, height in RESULTS:
-            with io.BytesIO() as file:
-                pictures.photo(width, height).save(file, "PNG")
-                opened = open_original(file.getvalue(), Limits())
-            strip = opened.decode(Size(width, height)).copy_memory()
-            how = Encoding(extension="", format=format_, quality=DEFAULT_QUALITY.get(format_), listed=True)
-            spent = _nanoseconds(lambda: encode(strip, height, how), width * height)  # noqa: B023  # as above
+            spent = []
+            for picture in pictures_:
+                with io.BytesIO() as file:
+                    picture.resize((width, height)).save(file, "PNG")
+                    strip = open_original(file.getvalue(), Limits()).decode(Size(width, height)).copy_memory()
+                spent.append(_nanoseconds(partial(encode, strip, height, how), width * height))
             yield Cost(f"{format_.name}, {width}×{height}", spent)
 
 
@@ -84,11 +90,13 @@ def _nanoseconds(work: Callable[[], object], pixels: int) -> float:
     return statistics.median(times[1:]) / pixels * 1e9
 
 
-def report() -> None:
+def report(pictures_: Sequence[Image.Image]) -> None:
     """Print the tables."""
-    print("Nanoseconds of one processor, resizing included\n\n  decoding, for each pixel of a file of 8 megapixels")
-    for cost in decoding():
-        print(f"    {cost.what:48}{cost.nanoseconds:8.1f}", flush=True)
-    print("\n  encoding, for each pixel of the result")
-    for cost in encoding():
-        print(f"    {cost.what:48}{cost.nanoseconds:8.1f}", flush=True)
+    print("Nanoseconds of one processor, resizing included, for a generated picture and for photographs")
+    for title, costs in (
+        ("decoding, for each pixel of a file of 8 megapixels", decoding(pictures_)),
+        ("encoding, for each pixel of the result", encoding(pictures_)),
+    ):
+        print(f"\n  {title}")
+        for cost in costs:
+            print(f"    {cost.what:40}" + "".join(f"{each:8.1f}" for each in cost.nanoseconds), flush=True)

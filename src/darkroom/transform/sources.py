@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from darkroom.model import Format, Original
 from darkroom.transform.geometry import needed, steps
-from darkroom.transform.plan import HEADROOM, Size, jpeg_shrink
+from darkroom.transform.plan import HEADROOM, Size, jpeg_shrink, webp_scale
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,22 +21,29 @@ if TYPE_CHECKING:
     from darkroom.transform.options import Transformation
 
 DECODING = {
-    Format.JPEG: 10,
-    Format.PNG: 30,
-    Format.GIF: 30,
-    Format.TIFF: 50,
-    Format.WEBP: 40,
-    Format.HEIC: 60,
-    Format.SVG: 60,
-    Format.AVIF: 100,
+    Format.JPEG: 5,
+    Format.PNG: 14,
+    Format.GIF: 9,
+    Format.TIFF: 15,
+    Format.WEBP: 20,
+    Format.HEIC: 40,
+    Format.SVG: 20,
+    Format.AVIF: 34,
 }
-"""About how many nanoseconds a pixel takes to decode on one processor: ``bench/render.py --costs`` measures it."""
+"""About how many nanoseconds a pixel of a file takes to decode on one processor, resizing included.
 
-_SHRUNK_JPEG = {1: 10, 2: 7, 4: 5, 8: 3}
-"""The same of a JPEG that is made smaller while it is decoded, for a pixel of the file."""
+Means of a generated picture and of photographs at 8 megapixels, measured by ``bench/render.py --costs``; but for HEIC,
+which nothing here can encode, and SVG, where it depends on what is drawn: these two are guesses.
+"""
 
-ENCODING = {Format.JPEG: 6, Format.GIF: 600, Format.PNG: 120, Format.WEBP: 100, Format.AVIF: 70}
-"""About how long a pixel of a result takes to encode, likewise."""
+_SHRUNK_JPEG = {1: 5.0, 2: 2.8, 4: 2.0, 8: 1.6}
+"""The same of a JPEG that is made smaller while it is decoded."""
+
+_SHRUNK_WEBP = (8.5, 11.5)
+"""The same of a WebP: that much for each pixel of the file, and that much for each pixel of what it is scaled to."""
+
+ENCODING = {Format.JPEG: 9, Format.GIF: 1000, Format.PNG: 85, Format.WEBP: 92, Format.AVIF: 60}
+"""About how long a pixel of a result takes to encode, likewise, at 1080×810."""
 
 _MOVING = {Format.WEBP: 0, Format.GIF: 1}
 """What can move, the better first."""
@@ -50,7 +57,7 @@ def seconds(image: Image, wanted: Transformation, wanted_format: Format) -> floa
         return 0.0
     original = Size(image.facts.source.width, image.facts.source.height)
     size = needed(original, wanted)
-    decoding = min((each.cost(size) for each in in_order(candidates(image), size)[:1]), default=0)
+    decoding = min((each.cost(size) for each in in_order(candidates(image), size)[:1]), default=0.0)
     made = steps(original, original, wanted, None).layout.size
     return (decoding + ENCODING[wanted_format] * made.width * made.height) / 1e9
 
@@ -63,11 +70,13 @@ class Candidate:
     format: Format
     key: str | None = None
 
-    def cost(self, wanted: Size) -> int:
+    def cost(self, wanted: Size) -> float:
         """Return about how many nanoseconds it takes to decode it for a result that needs the whole at ``wanted``."""
-        each = DECODING[self.format]
+        each: float = DECODING[self.format]
         if self.format is Format.JPEG:
             each = _SHRUNK_JPEG[jpeg_shrink(self.size, wanted)]
+        elif self.format is Format.WEBP:
+            each = _SHRUNK_WEBP[0] + _SHRUNK_WEBP[1] * webp_scale(self.size, wanted) ** 2
         return each * self.size.width * self.size.height
 
 
@@ -99,7 +108,7 @@ def in_order(among: Iterable[Candidate], wanted: Size, *, moving: bool = False) 
     ``moving`` is for a result that moves as the image does.
     """
 
-    def rank(each: Candidate) -> tuple[bool, int, bool, bool, int, int, int]:
+    def rank(each: Candidate) -> tuple[bool, int, bool, bool, int, int, float]:
         will_do, as_good = each.size.holds(wanted), each.key is None or each.size.holds(wanted, HEADROOM)
         # Of those that are too small the largest loses least, and so it is with those that have no headroom.
         smaller = -each.size.width * each.size.height
