@@ -14,7 +14,10 @@ from PIL import Image
 
 import pictures
 from darkroom.access.signing import SigningSecret
+from darkroom.access.sqlite import SqliteSecrets
 from darkroom.edge.signatures import path_of, sign, sign_family
+from darkroom.embedded.layout import Layout
+from darkroom.service import utc_now
 from patience import eventually, ready
 from servers import serving
 
@@ -241,6 +244,18 @@ def test_an_avif_over_the_budget_comes_later(tmp_path):
 
 
 # ------------------------------------------------------------------ signatures
+
+
+def test_the_first_start_makes_a_secret_that_no_other_service_has(server, keyed_server):
+    first = []
+    for each in (server, keyed_server):
+        secrets_ = SqliteSecrets(Layout(each.data).access, utc_now)
+        first.append(secrets_.list()[0])
+        secrets_.close()
+    assert [each.owner for each in first] == ["local", "local"]
+    assert len(first[0].secret) == len(first[1].secret) == 32
+    assert first[0].secret != first[1].secret
+    assert first[0].id != first[1].id
 
 
 def test_who_has_a_secret_signs_without_the_server(client, image, secret):
