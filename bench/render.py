@@ -304,14 +304,12 @@ def from_kept(folder: Path, rounds: int) -> None:
         print(f"    from the {peer.name:10}{rate:8.1f} a second{spent:8.1f} ms of processor time each")
     print(f"    ratio of the rates {ratio(large, original):.2f} (target {TARGET_OF_KEPT})\n")
     kept.report_times(pictures[1])
-    print(
-        "\n  SSIMULACRA2 of a result from a rendition of 1,920 pixels against the same from the original: mean (worst)"
-    )
-    print(f"    {'rendition':26}" + "".join(f"{width:>14}" for width in kept.WIDTHS))
+    print("\n  SSIMULACRA2 of a result against a lossless one from the original: mean (worst)")
+    print(f"    {'made':26}" + "".join(f"{width:>14}" for width in kept.WIDTHS))
     pairs = kept.pairs_to_score(folder, pictures)
-    for format_ in dict.fromkeys(format_ for format_, _ in pairs):
-        scores = [scores_of(pairs[format_, width]) for width in kept.WIDTHS]
-        print(f"    {format_.name:26}" + "".join(f"{statistics.mean(each):7.1f} ({min(each):.1f})" for each in scores))
+    for name in dict.fromkeys(name for name, _ in pairs):
+        scores = [scores_of(pairs[name, width]) for width in kept.WIDTHS]
+        print(f"    {name:26}" + "".join(f"{statistics.mean(each):7.1f} ({min(each):.1f})" for each in scores))
 
 
 def scored(folder: Path, bodies: Sequence[bytes], sources: Sequence[Path]) -> list[float]:

@@ -100,16 +100,23 @@ def _print_row(name: str, row: Sequence[tuple[int, float]], from_kept: dict[int,
     print(f"    {name:26}{cells}", flush=True)
 
 
-def pairs_to_score(folder: Path, pictures: Sequence[Image.Image]) -> dict[tuple[Format, int], list[tuple[Path, Path]]]:
-    """Write what is to be compared: a lossless result from the original, and the same from a rendition."""
-    pairs: dict[tuple[Format, int], list[tuple[Path, Path]]] = {}
+def pairs_to_score(folder: Path, pictures: Sequence[Image.Image]) -> dict[tuple[str, int], list[tuple[Path, Path]]]:
+    """Write what is to be compared: a lossless result from the original, and by name what else the result could be."""
+    pairs: dict[tuple[str, int], list[tuple[Path, Path]]] = {}
     for number, picture in enumerate(pictures):
         large = Large.of(picture, "JPEG")
         for width in WIDTHS:
             reference = folder / f"{number}-{width}.png"
             reference.write_bytes(made(large.original, width, Format.PNG))
-            for format_ in (Format.JPEG, Format.WEBP, Format.AVIF):
-                path = folder / f"{number}-{width}-{format_}.png"
-                path.write_bytes(made(large.renditions[format_], width, Format.PNG))
-                pairs.setdefault((format_, width), []).append((reference, path))
+            others = {
+                "lossless, from the JPEG": made(large.renditions[Format.JPEG], width, Format.PNG),
+                "lossless, from the WebP": made(large.renditions[Format.WEBP], width, Format.PNG),
+                "lossless, from the AVIF": made(large.renditions[Format.AVIF], width, Format.PNG),
+                "JPEG, from the JPEG": made(large.renditions[Format.JPEG], width, Format.JPEG),
+                "JPEG, from the original": made(large.original, width, Format.JPEG),
+            }
+            for at, (name, body) in enumerate(others.items()):
+                path = folder / f"{number}-{width}-{at}"
+                path.write_bytes(body)
+                pairs.setdefault((name, width), []).append((reference, path))
     return pairs
