@@ -68,8 +68,9 @@ lint: $(DEV) ## check style
 type: $(DEV) ## check types
 	$(BIN)/mypy
 
-docs: $(RUN) ## write the generated pages of docs/
+docs: $(DEV) ## write the generated pages of docs/
 	$(BIN)/python -c "from darkroom.settings import table; print(table(), end='')" > docs/settings.md
+	$(BIN)/python tests/support/permissions.py
 
 package: $(DEV) $(INFRA) ## build what is deployed on AWS into dist/aws (RECIPES=recipes.toml for your own)
 	$(BIN)/python infra/package.py $(if $(RECIPES),--recipes "$(RECIPES)")

@@ -52,7 +52,7 @@ UNZIPPED_MAX = 250 * 1024 * 1024
 """Bytes, a quota of Lambda."""
 
 AWS_SERVICES = {
-    "api": frozenset({"cloudfront", "dynamodb", "lambda", "s3", "sqs", "ssm", "sts"}),
+    "api": frozenset({"cloudfront", "dynamodb", "lambda", "s3", "sqs", "sts"}),
     "transform": frozenset({"dynamodb", "s3", "sqs", "sts"}),
     "secrets": frozenset({"cloudfront-keyvaluestore", "dynamodb", "sts"}),
 }

@@ -351,7 +351,6 @@ class CloudSettings(Shared):
         "", description="SQS queue of what CloudFront has to forget; empty: its copies live out their time."
     )
     distribution_id: str = Field("", description="CloudFront distribution that delivers.")
-    secrets_prefix: str = Field("", description="Path in Parameter Store under which the signing secrets lie.")
 
     @field_validator("part_bytes")
     @classmethod

@@ -20,8 +20,8 @@ FINDINGS_LOGGED = 1_000
 """How many findings of one sweep have a line in the log each; all of them are counted."""
 
 
-def sweep_once(sweep: Sweep, figures: Figures, stopping: Callable[[], bool]) -> None:
-    """Sweep until the end, or until ``stopping`` says so. Whatever goes wrong is said in the log."""
+def sweep_once(sweep: Sweep, figures: Figures, stopping: Callable[[], bool]) -> bool:
+    """Sweep until the end, or until ``stopping`` says so. What goes wrong is said in the log, and ``False``."""
     logged = 0
 
     def tell(finding: Finding, mended: bool) -> None:  # noqa: FBT001 # as a sweep tells it
@@ -36,11 +36,13 @@ def sweep_once(sweep: Sweep, figures: Figures, stopping: Callable[[], bool]) -> 
     except DarkroomError as error:
         log.warning("sweep failed", extra={"reason": error.detail})
         figures.add(f.SWEEPS, outcome="failed")
+        return False
     except Exception:
         log.exception("sweep failed")
         figures.add(f.SWEEPS, outcome="failed")
-    else:
-        _report(report, figures)
+        return False
+    _report(report, figures)
+    return True
 
 
 def _report(report: Report, figures: Figures) -> None:

@@ -66,12 +66,16 @@ def _by_hand(emulator, packages) -> Iterator[ByHand]:
         between(emulator.url) as stores,
         between(emulator.url) as front,
         deploying(emulator, packages) as deployed,
-        deployed.configured("TransformFunction", **_through(stores)),
-        deployed.configured("ApiFunction", **_through(front)),
         deployed.client(deployed.new_key()) as client,
     ):
+        # First both have to run once: the emulator may still be unpacking what it is then told to start anew.
         deployed.make_defaults()
-        yield ByHand(deployed, client, Hands(deployed), stores, front)
+        assert client.get("/healthz").status_code == 200
+        with (
+            deployed.configured("TransformFunction", **_through(stores)),
+            deployed.configured("ApiFunction", **_through(front)),
+        ):
+            yield ByHand(deployed, client, Hands(deployed), stores, front)
 
 
 def _through(proxy: Between) -> dict[str, str]:

@@ -148,7 +148,7 @@ elif sys.argv[2] == "secrets":
     services = ["dynamodb", "cloudfront-keyvaluestore"]
 else:
     import darkroom.serverless.api, darkroom.serverless.purge, darkroom.serverless.sweep
-    services += ["cloudfront", "lambda", "ssm"]
+    services += ["cloudfront", "lambda"]
 session = botocore.session.get_session()
 for service in services:
     session.create_client(service, region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")

@@ -281,6 +281,14 @@ def logs_for_ever(resources):
     del resources["ApiFunction"]["Properties"]["LoggingConfig"]
 
 
+def function_that_cannot_write_its_log(resources):
+    del policies(resources, "SweepRole")[0]
+
+
+def replication_that_reads_no_versions(resources):
+    del resources["ReplicationReads"]
+
+
 def secret_in_the_template(resources):
     resources["ApiFunction"]["Properties"]["Environment"]["Variables"]["DARKROOM_SIGNING_SECRET"] = "open sesame"
 

@@ -8,6 +8,7 @@ import tomllib
 import pytest
 
 from contract import as_list, policies_of, problems, role_of, statements
+from darkroom import names, sweep
 from darkroom.capacity.assumptions import Assumptions
 from darkroom.cost.presets import preset
 from darkroom.edge.answers import Lifetimes
@@ -235,16 +236,30 @@ def test_who_works_on_jobs_may_count_what_waits_and_receive_nothing_of_what_is_d
     assert may == {"BuryEvents": "sqs:SendMessage", "CountDeadLetters": "sqs:GetQueueAttributes"}
 
 
-def test_no_function_may_list_tables_or_scan_but_the_sweep():
-    resources = resolved()
-    scanning = {
-        name
-        for name in FUNCTIONS
-        for document in policies_of(resources, role_of(resources[name]["Properties"])).values()
-        for statement in statements(document)
-        if "dynamodb:Scan" in as_list(statement["Action"])
+def test_the_sweep_may_remove_whatever_it_may_find():
+    """Also a default image that no recipe makes any more: it has to be older than an emulator lets an object be."""
+    document = policies_of(resolved(), "SweepRole")
+    may_remove = {
+        each["Fn::Sub"].partition("}/")[2]
+        for policy in ("DeleteOriginals", "DeleteVariants")
+        for each in statements(document[policy])[0]["Resource"]
     }
-    assert scanning <= {"SweepFunction"}
+    objects = {home for homes in sweep._HOMES.values() for home in homes} - {names.PARTS}  # these are none on S3
+    assert may_remove == {f"{home}*" for home in objects}
+
+
+@STACKS
+def test_no_function_may_scan_or_list_tables(parameters):
+    resources = resolved(parameters)
+    allowed = {
+        action
+        for role in of_type(resources, "AWS::IAM::Role")
+        for document in policies_of(resources, role).values()
+        for statement in statements(document)
+        for action in as_list(statement["Action"])
+    }
+    assert "dynamodb:Query" in allowed
+    assert not allowed & {"dynamodb:Scan", "dynamodb:PartiQLSelect", "dynamodb:ListTables"}
 
 
 @STACKS

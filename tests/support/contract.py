@@ -18,6 +18,20 @@ QUEUES = "AWS::SQS::Queue"
 SQS_NEEDS = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 """What Lambda needs of a function's role to read a queue for it."""
 
+LOGS_NEED = {"logs:CreateLogStream", "logs:PutLogEvents"}
+"""What Lambda needs of a function's role to write down what it says."""
+REPLICATION_NEEDS = {
+    "s3:GetReplicationConfiguration",
+    "s3:ListBucket",
+    "s3:GetObjectVersionForReplication",
+    "s3:GetObjectVersionAcl",
+    "s3:GetObjectVersionTagging",
+    "s3:ReplicateObject",
+    "s3:ReplicateDelete",
+    "s3:ReplicateTags",
+}
+"""What S3 needs of a role to replicate a bucket."""
+
 LOCKED = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 READ_METHODS = {"GET", "HEAD", "OPTIONS"}
 EDGE_FUNCTION = re.compile(r"arn:aws[a-z-]*:lambda:us-east-1:\d{12}:function:[A-Za-z0-9_-]+:\d+")
@@ -140,6 +154,20 @@ def functions_can_run(resources: Resources) -> Iterator[str]:
     yield from (f"{role} serves several functions" for role in set(roles) if roles.count(role) > 1)
 
 
+def functions_can_write_their_logs(resources: Resources) -> Iterator[str]:
+    for function in of_type(resources, "AWS::Lambda::Function").values():
+        group = target(function.get("LoggingConfig", {}).get("LogGroup"))
+        allowed = {
+            action
+            for document in policies_of(resources, role_of(function)).values()
+            for statement in statements(document)
+            for action in as_list(statement["Action"])
+            if group is not None and target(statement["Resource"]) == group
+        }
+        if group is not None and not allowed >= LOGS_NEED:
+            yield f"{role_of(function)} may not {sorted(LOGS_NEED - allowed)} on {group}"
+
+
 def routes_lead_to_functions(resources: Resources) -> Iterator[str]:
     integrations = of_type(resources, "AWS::ApiGatewayV2::Integration")
     functions = of_type(resources, "AWS::Lambda::Function")
@@ -163,6 +191,21 @@ def routes_lead_to_functions(resources: Resources) -> Iterator[str]:
         settings = stage.get("DefaultRouteSettings", {})
         if not {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= settings.keys():
             yield f"{name} lets any number of requests through"
+
+
+def replication_can_work(resources: Resources) -> Iterator[str]:
+    for name, bucket in of_type(resources, "AWS::S3::Bucket").items():
+        role = target(bucket.get("ReplicationConfiguration", {}).get("Role"))
+        if role is None:
+            continue
+        allowed = {
+            action
+            for document in policies_of(resources, role).values()
+            for statement in statements(document)
+            for action in as_list(statement["Action"])
+        }
+        if not allowed >= REPLICATION_NEEDS:
+            yield f"{role} may not {sorted(REPLICATION_NEEDS - allowed)} for {name}"
 
 
 def permissions_are_named(resources: Resources) -> Iterator[str]:
@@ -370,7 +413,7 @@ def what_is_kept_is_kept_when_replaced(resources: Resources) -> Iterator[str]:
 def no_secret_is_in_it(resources: Resources) -> Iterator[str]:
     for name, function in of_type(resources, "AWS::Lambda::Function").items():
         for variable in function.get("Environment", {}).get("Variables", {}):
-            if re.search(r"SECRET(?!S_(PREFIX|TABLE|FUNCTION|STORE))|PASSWORD|TOKEN|KEY(?!S_TABLE)", variable):
+            if re.search(r"SECRET(?!S_(TABLE|FUNCTION|STORE))|PASSWORD|TOKEN|KEY(?!S_TABLE)", variable):
                 yield f"{name} is given a secret in {variable}"
 
 
@@ -393,6 +436,8 @@ RULES = (
     topics_have_readers,
     event_sources_can_work,
     functions_can_run,
+    functions_can_write_their_logs,
+    replication_can_work,
     routes_lead_to_functions,
     permissions_are_named,
     distributions_are_whole,

@@ -45,7 +45,7 @@ class Hands:
         taken: list[Record] = []
 
         def look() -> bool:
-            taken.extend(self._receive(self.queue))
+            taken.extend(self.receive(self.queue))
             return len(taken) >= count
 
         eventually(look, what=f"{count} messages")
@@ -72,7 +72,7 @@ class Hands:
     def buried(self) -> list[Record]:
         """Take everything out of the dead-letter queue, for good."""
         found = []
-        while records := self._receive(self.dead):
+        while records := self.receive(self.dead):
             found += records
             for each in records:
                 self._sqs.delete_message(QueueUrl=self.dead, ReceiptHandle=each["receiptHandle"])
@@ -83,7 +83,8 @@ class Hands:
         for queue in (self.queue, self.dead):
             self._sqs.purge_queue(QueueUrl=queue)
 
-    def _receive(self, queue: str) -> list[Record]:
+    def receive(self, queue: str) -> list[Record]:
+        """Take some messages off a queue of the stack, if there are any."""
         answer = self._sqs.receive_message(
             QueueUrl=queue, MaxNumberOfMessages=10, AttributeNames=["All"], MessageAttributeNames=["All"]
         )

@@ -24,20 +24,23 @@ SPARE_MILLISECONDS = 30_000
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001 # what the schedule says
-    """Sweep once. What it did not come to is left to the next time."""
+    """Sweep once. What it did not come to is left to the next time. Raises when it failed: that gives an alarm."""
     settings = configuration.load_cloud()
     start_logging(settings.log_level)
     figures = wire.figures()
     parts = wire.service(settings, figures)
     try:
         forget_results(settings, parts)
-        sweep_once(
+        done = sweep_once(
             wire.sweep(settings, parts),
             figures,
             stopping=lambda: context.get_remaining_time_in_millis() < SPARE_MILLISECONDS,
         )
     finally:
         figures.flush()
+    if not done:
+        msg = "the sweep failed; the lines before this one say why"
+        raise RuntimeError(msg)
 
 
 def forget_results(settings: CloudSettings, parts: Service) -> None:
