@@ -239,6 +239,8 @@ def clean_line(text: str, what: str, limit: int) -> str:
 
 def fold(text: str) -> str:
     """Return the form in which tags, albums and words are compared: NFC of the case-folded NFC text."""
+    if text.isascii():  # most are
+        return text.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 

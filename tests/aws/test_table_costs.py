@@ -9,7 +9,7 @@ import pytest
 from capacity import Metered, written
 from darkroom.catalog import Claim, labels, terms
 from darkroom.catalog.dynamodb import PARTITIONS, DynamoCatalog
-from darkroom.model import Format, Query, State
+from darkroom.model import Format, Order, Query, State
 from libraries import FIRST, full_image, image
 from tables import tables_in
 
@@ -75,11 +75,15 @@ def test_a_write_takes_at_most_twice_its_item_and_its_terms(tables, metered, cat
 
 PAGES = {
     "everything": (Query(owner="local"), 2),
-    "a tag": (Query(owner="local", tags=("common",)), 3),
-    "a rare tag": (Query(owner="local", tags=("rare",)), 3),
-    "a tag and a word": (Query(owner="local", tags=("common",), words="sea"), 4),
+    "the oldest": (Query(owner="local", order=Order.OLDEST), 2),
+    "a tag": (Query(owner="local", tags=("common",)), 2),
+    "a rare tag": (Query(owner="local", tags=("rare",)), 2),
+    "a tag and a word": (Query(owner="local", tags=("common",), words="sea"), 3),
     "a rare tag and a word": (Query(owner="local", tags=("rare",), words="sea"), 3),
-    "a format": (Query(owner="local", formats=(Format.JPEG,)), 3),
+    "a tag and a size": (Query(owner="local", tags=("common",), min_width=1), 2),
+    "a rare tag and a colour": (Query(owner="local", tags=("rare",), color="7f6a55"), 2),
+    "a format": (Query(owner="local", formats=(Format.JPEG,)), 2),
+    "a colour of six cubes": (Query(owner="local", color="7f6a55"), 7),
     "since a day": (Query(owner="local", uploaded_after=datetime(2026, 1, 1, tzinfo=UTC)), 2),
     "nothing that there is": (Query(owner="local", tags=("none",)), 2),
 }

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def is_color(text: str) -> bool:
 @lru_cache(maxsize=4096)
 def lab(color: str) -> Lab:
     """Return a colour of sRGB, ``#rrggbb``, in Oklab."""
-    red, green, blue = (_linear(int(color[at : at + 2], 16) / 255) for at in (1, 3, 5))
+    red, green, blue = (_linear(part) for part in bytes.fromhex(color[1:]))
     long = (0.4122214708 * red + 0.5363325363 * green + 0.0514459929 * blue) ** (1 / 3)
     middle = (0.2119034982 * red + 0.6806995451 * green + 0.1073969566 * blue) ** (1 / 3)
     short = (0.0883024619 * red + 0.2817188376 * green + 0.6299787005 * blue) ** (1 / 3)
@@ -94,6 +94,8 @@ def _toe(lightness: float) -> float:
     return (x - 0.206 + math.sqrt((x - 0.206) ** 2 + 0.12 * x)) / 2
 
 
-def _linear(part: float) -> float:
+@cache
+def _linear(byte: int) -> float:
     """Return how much light a component of sRGB stands for (IEC 61966-2-1)."""
+    part = byte / 255
     return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4

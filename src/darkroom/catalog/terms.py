@@ -20,6 +20,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from darkroom import names
@@ -176,12 +177,18 @@ def _of_facts(facts: Facts, kinds: frozenset[Kind]) -> Iterator[str]:
     if taken is not None:
         yield _taken_in(taken // TAKEN_SPAN)
     if Kind.CAMERA in kinds:
-        yield from (f"camera:{word}" for word in words(exif.camera or ""))
-        yield from (f"lens:{word}" for word in words(exif.lens or ""))
+        yield from _of_device("camera", exif.camera or "")
+        yield from _of_device("lens", exif.lens or "")
     if Kind.COLORS in kinds:
         yield from (f"color:{palette.cell(color)}" for color in _colors_of(facts))
     if Kind.LIKENESS in kinds and facts.perceptual_hash is not None:
         yield from perceptual_hash.terms(facts.perceptual_hash)
+
+
+@lru_cache(maxsize=1024)
+def _of_device(kind: str, name: str) -> tuple[str, ...]:
+    # There are few cameras, and many pictures of each.
+    return tuple(f"{kind}:{word}" for word in words(name))
 
 
 def measures(image: Image) -> dict[str, int]:
