@@ -27,7 +27,9 @@ def operator(deployed):
     """What docs/deploy-aws.md says that these commands need, and nothing else."""
     outputs, sqs = deployed.outputs, f"arn:aws:sqs:{REGION}:{ACCOUNT}:"
     names = [outputs["UploadBucketName"], outputs["AssetsBucketName"]]
-    table = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{outputs['FilesTableName']}"
+    tables = [
+        f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{outputs[name]}" for name in ("FilesTableName", "ResultsTableName")
+    ]
     function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{outputs['TransformFunctionName']}"
     queue, dead = (sqs + outputs[name].rpartition("/")[2] for name in ("TransformQueueUrl", "DeadLetterQueueUrl"))
     purges = sqs + environment_of(deployed)["DARKROOM_PURGE_QUEUE_URL"].rpartition("/")[2]
@@ -38,7 +40,7 @@ def operator(deployed):
             "Resource": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/darkroom-*",
         },
         {"Action": ["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"], "Resource": function},
-        {"Action": [f"dynamodb:{verb}" for verb in verbs], "Resource": table},
+        {"Action": [f"dynamodb:{verb}" for verb in verbs], "Resource": tables},
         {"Action": "s3:ListBucket", "Resource": [f"arn:aws:s3:::{name}" for name in names]},
         {
             "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],

@@ -102,13 +102,6 @@ def objects_of(stack, image, under="t/"):
     return sorted(each["Key"].removeprefix(prefix) for each in found.get("Contents", []))
 
 
-def resource(stack, logical_id):
-    found = stack.stack._clients("cloudformation").describe_stack_resource(
-        StackName=stack.stack.name, LogicalResourceId=logical_id
-    )
-    return found["StackResourceDetail"]["PhysicalResourceId"]
-
-
 def ages(header):
     """Return the two numbers of a ``Cache-Control`` header."""
     return [int(part.partition("=")[2]) for part in header.split(",") if "=" in part]
@@ -239,7 +232,7 @@ def test_nobody_but_the_distribution_reaches_the_function(stack, client, image):
 def test_the_distribution_reaches_it_by_two_permissions_and_by_no_less(stack, client, image, permission):
     functions, name = stack.stack._clients("lambda"), stack.outputs["RenderFunctionName"]
     statements = json.loads(functions.get_policy(FunctionName=name)["Policy"])["Statement"]
-    (taken,) = [each for each in statements if each["Sid"] == resource(stack, permission)]
+    (taken,) = [each for each in statements if each["Sid"] == stack.resource(permission)]
     functions.remove_permission(FunctionName=name, StatementId=taken["Sid"])
     address = signed(client, image, f"width={len(permission)}")
     try:
@@ -319,6 +312,22 @@ def test_auto_is_negotiated_by_what_the_picture_is(client, image):
         assert answer.headers["cache-control"] == FOR_EVER
 
 
+def test_an_avif_over_the_budget_is_made_by_a_message_and_takes_its_place(stack, client, image):
+    address = signed(client, image, "width=95", "auto")
+    with stack.configured("RenderFunction", DARKROOM_AVIF_BUDGET_SECONDS="0"):
+        first = client.get(address, headers=AVIF)
+        assert picture_of(first).format == "WEBP"
+        assert first.headers["cache-control"] == "public, max-age=10, s-maxage=10"
+
+        def is_avif():
+            answer = client.get(address, headers=AVIF)
+            return answer if answer.headers["content-type"] == "image/avif" else None
+
+        later = eventually(is_avif, seconds=60, what="the AVIF taking its place")
+    assert later.headers["cache-control"] == FOR_EVER
+    assert {"width=95.webp", "width=95.avif"} <= set(objects_of(stack, image))
+
+
 def test_a_wrong_option_is_named_by_the_function(client, image):
     secret = made_secret(client, "local")
     for options, named in (("width=0", "width"), ("colour=red", "colour"), ("width=5,width=6", "width")):
@@ -379,7 +388,7 @@ def test_what_is_left_in_the_ledger_of_what_is_long_gone_is_swept_up(stack, clie
 
 @contextmanager
 def without(stack, role, policy):
-    iam, name = stack.stack._clients("iam"), resource(stack, role)
+    iam, name = stack.stack._clients("iam"), stack.resource(role)
     document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
     iam.delete_role_policy(RoleName=name, PolicyName=policy)
     try:

@@ -29,7 +29,7 @@ def client(stack):
 def without(stack):
     """Take a policy from the role of the API for the length of a test."""
     iam = stack.stack._clients("iam")
-    (role,) = [each["RoleName"] for each in iam.list_roles()["Roles"] if "ApiRole" in each["RoleName"]]
+    role = stack.resource("ApiRole")
     taken = []
 
     def take(policy):
