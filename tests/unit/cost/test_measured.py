@@ -92,6 +92,10 @@ def test_sweeps_purges_backups_and_queues_are_on_the_bill_and_grow_with_what_is_
     assert twelfth["S3 requests: sweeps"] == pytest.approx(4.3 * kept * 6 / 1000 * 5e-6, rel=0.01)
     assert twelfth["DynamoDB: sweeps"] == pytest.approx(4.3 * kept * 0.66 * 1.425e-7, rel=0.01)
     assert twelfth["DynamoDB: backups"] > first["DynamoDB: backups"] > 0
+    ours = preset("darkroom")
+    written = 360_000 * ours.writes + 3_600 * ours.deleted_writes
+    assert ours.deleted_writes > 0
+    assert first["DynamoDB: writes"] == pytest.approx(written * 7.1e-7)
     assert first["CloudFront requests: purges"] == pytest.approx((3_600 - 1_000) * 0.005)
     assert first["SNS and SQS: queues"] == pytest.approx((1_296_000 + 720_000 - 1e6) * 4e-7)
 
