@@ -6,8 +6,10 @@ Method. The packages are built for this machine and its Python, and unpacked; ea
 sees nothing but a package and the standard library. All times are processor time of that process (user and system, all
 threads), which is what Lambda's memory buys: 1,769 MB are one virtual processor. Start: everything a function imports
 before its first event, and the clients it makes of AWS services; without bytecode, and with. Photo: facts and default
-recipes from one decode, in the process itself, the first round not counted; the median counts. Peak RSS: of the
-process, after all rounds; `--largest` also renders the largest picture that the limits allow.
+recipes through the jail, as the function does it, a fresh process for each of four photos; the processor time of all
+processes, less that of a jail that is started and stopped; the median of all rounds. It is measured with the C library
+left as it is, with what glibc 2.34 (Amazon Linux 2023) knows of the settings that the jail asks for, and with all of
+them. Peak RSS: of the largest decoding process; `--largest` also renders the largest picture that the limits allow.
 
 Targets: start of the transform function under 600 ms; a photo of 8 megapixels at most 0.25 GB-s with JPEG alone and at
 most 0.625 GB-s with AVIF (effort 0) and JPEG; transform.zip at most 30 MB.
@@ -71,27 +73,43 @@ print(json.dumps(spent()))
 RENDER = (
     BEGIN
     + """
-import dataclasses, io
+import dataclasses
 from darkroom.model import Format
-from darkroom.transform import Order
-from darkroom.transform.inline import InlineTransform
+from darkroom.transform import Order, jail
 from darkroom.transform.recipes import DEFAULT_RECIPES
-formats, rounds = sys.argv[3], int(sys.argv[4])
-quality = {Format.AVIF: 60, Format.WEBP: 80, Format.JPEG: 80}
-chosen = tuple(Format(name) for name in formats.split())
-recipes = tuple(dataclasses.replace(each, formats=chosen, quality=quality) for each in DEFAULT_RECIPES)
-body = open(sys.argv[2], "rb").read()
-times = []
-for number in range(rounds + 1):
-    before = spent()
-    made = InlineTransform().render(io.BytesIO(body), Order(recipes=recipes))
-    if number or not rounds:
-        times.append(spent() - before)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-slots = {f"{each.variant}.{each.extension}": len(each.body) for each in made.slots}
-print(json.dumps({"seconds": times, "peak": peak, "slots": slots}))
+photo, formats, rounds, count, malloc, memory = sys.argv[2:]
+tunables = [each for each in jail._MALLOC.split(":") if malloc == "all" or "hugetlb" not in each]
+jail._MALLOC = "" if malloc == "none" else ":".join(tunables)
+formats = tuple(map(Format, formats.split()))
+recipes = tuple(dataclasses.replace(each, formats=formats) for each in DEFAULT_RECIPES)
+allowance = jail.Allowance(memory_bytes=int(memory) * 1024 * 1024)
+def everything():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent() + used.ru_utime + used.ru_stime, used.ru_minflt
+slots = {}
+def photos(number):
+    before = everything()
+    pool = jail.JailedTransform(1, allowance=allowance)
+    with open(photo, "rb") as file:
+        for _ in range(number):
+            file.seek(0)
+            made = pool.render(file, Order(recipes=recipes))
+            slots.update((f"{each.variant}.{each.extension}", len(each.body)) for each in made.slots)
+    pool.close()
+    return [after - earlier for earlier, after in zip(before, everything())]
+photos(1)
+each = []
+for _ in range(int(rounds)):
+    idle, busy = photos(0), photos(int(count))
+    each.append([(more - less) / int(count) for less, more in zip(idle, busy)])
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(json.dumps({"seconds": [one[0] for one in each], "faults": [one[1] for one in each], "peak": peak, "slots": slots}))
 """
 )
+MALLOC = {"none": "without settings", "2.34": "with those of glibc 2.34", "all": "with large pages too (2.35)"}
+"""Settings of the C library that the jail asks for; a library takes those that it knows."""
+MEMORY_MEBIBYTES = 1769 - 320
+"""What the function leaves a decoding process, as ``serverless/wire.py`` says."""
 
 
 def main() -> None:
@@ -125,19 +143,21 @@ def measure(folder: Path, photo: Path | None, rounds: int, *, largest: bool) -> 
         photo = folder / "photo.jpg"
         photo.write_bytes(pictures.encode(pictures.photo(3264, 2448), "JPEG", quality=90, exif=pictures.camera_exif()))
     for formats, goal_seconds in TARGETS.items():
-        found = _run(RENDER, folder / "transform", photo, formats, rounds, bytecode=True)
-        seconds = statistics.median(found["seconds"])
-        goal = "" if goal_seconds is None else f" (target {goal_seconds})"
-        print(
-            f"photo, {formats}: {seconds:.3f} s of processor = {seconds * GIGABYTES_OF_ONE_PROCESSOR:.3f} GB-s{goal}, "
-            f"{sum(found['slots'].values()) / 1e3:.0f} kB made, "
-            f"peak RSS {found['peak'] / 1024:.0f} MB"
-        )
-        print("  " + ", ".join(f"{name} {size / 1e3:.1f} kB" for name, size in found["slots"].items()))
+        for malloc, meaning in MALLOC.items():
+            found = _run(
+                RENDER, folder / "transform", photo, formats, rounds, 4, malloc, MEMORY_MEBIBYTES, bytecode=True
+            )
+            seconds, faults = statistics.median(found["seconds"]), statistics.median(found["faults"])
+            print(
+                f"photo, {formats}, {meaning}: {seconds:.3f} s of processor = "
+                f"{seconds * GIGABYTES_OF_ONE_PROCESSOR:.3f} GB-s (target {goal_seconds}), {faults:.0f} page faults, "
+                f"peak RSS {found['peak'] / 1024:.0f} MB"
+            )
     if largest:
         large = folder / "large.jpg"
         large.write_bytes(pictures.encode(pictures.scene(10_000, 10_000), "JPEG", quality=90, progressive=True))
-        found = _run(RENDER, folder / "transform", large, "avif jpeg", 0, bytecode=True)
+        arguments = (large, "avif jpeg", 1, 1, "2.34", MEMORY_MEBIBYTES)
+        found = _run(RENDER, folder / "transform", *arguments, bytecode=True)
         print(f"100 megapixels, progressive: {found['seconds'][0]:.1f} s, peak RSS {found['peak'] / 1024:.0f} MB")
 
 
