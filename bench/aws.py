@@ -103,7 +103,8 @@ for _ in range(int(rounds)):
     idle, busy = photos(0), photos(int(count))
     each.append([(more - less) / int(count) for less, more in zip(idle, busy)])
 peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-print(json.dumps({"seconds": [one[0] for one in each], "faults": [one[1] for one in each], "peak": peak, "slots": slots}))
+seconds, faults = zip(*each)
+print(json.dumps({"seconds": seconds, "faults": faults, "peak": peak, "slots": slots}))
 """
 )
 MALLOC = {"none": "without settings", "2.34": "with those of glibc 2.34", "all": "with large pages too (2.35)"}
