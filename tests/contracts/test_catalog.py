@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from catalog_worker import CLAIMS, NAMES, TAGS_EACH
 from catalogs import EMBEDDED, KINDS, opened
-from darkroom.catalog import GET_MANY_MAX, Claim
+from darkroom.catalog import GET_MANY_MAX, Claim, colors
 from darkroom.catalog.quotas import Quota
 from darkroom.catalog.sqlite import SqliteCatalog
 from darkroom.errors import AlreadyExists, Conflict, InvalidRequest, NotFound, OverQuota, VersionMoved
@@ -912,6 +912,29 @@ def test_pages_are_full_and_the_last_one_ends(catalog: Catalog) -> None:
         catalog.create(image(number, tags=("cat",) if number != 3 else ()))
     sizes = [len(page.items) for page in pages(catalog, Query(owner="local", tags=("cat",), limit=2))]
     assert sizes == [2, 2, 2]
+
+
+def test_pages_of_the_oldest_go_upwards(kind: str) -> None:
+    with opened(kind, work_per_page=4) as catalog:
+        for number in range(7):
+            catalog.create(image(number, tags=("cat",), colors=("#ff0000" if number % 3 else "#0000ff",)))
+        oldest = Query(owner="local", tags=("cat",), order=Order.OLDEST)
+        found = pages(catalog, dataclasses.replace(oldest, limit=2))
+        assert [[one.id for one in page.items] for page in found] == [
+            [image(number).id for number in numbers] for numbers in ([0, 1], [2, 3], [4, 5], [6])
+        ]
+        found = pages(catalog, dataclasses.replace(oldest, color="ff0000"))
+        assert [one.id for page in found for one in page.items] == [image(number).id for number in (1, 2, 4, 5)]
+
+
+def test_colours_are_near_as_far_as_they_are_said_to_be(catalog: Catalog) -> None:
+    shades = [f"#{part:02x}{part:02x}80" for part in range(0, 256, 15)]
+    for number, shade in enumerate(shades):
+        catalog.create(image(number, colors=(shade,)))
+    for wanted in shades[::4]:
+        near = [number for number, shade in enumerate(shades) if colors.near(colors.lab(wanted), colors.lab(shade))]
+        assert 1 <= len(near) < len(shades)
+        assert numbers_found(catalog, color=wanted) == near[::-1]
 
 
 def test_a_page_whose_matches_are_rare_comes_short_with_a_cursor(kind: str) -> None:

@@ -336,12 +336,12 @@ def queries(limits: st.SearchStrategy[int]) -> st.SearchStrategy[Query]:
         "color": _perhaps(tuple(color.removeprefix("#") for color in _EVERY_COLOR)),
         "taken_after": _TAKEN_MOMENTS,
         "taken_before": _TAKEN_MOMENTS,
-        "order": st.sampled_from(tuple(Order)),
         "states": _some(tuple(State), 3),
     }
     return st.builds(
-        lambda owner, limit, criteria: Query(owner=owner, limit=limit, **criteria),
+        lambda owner, order, limit, criteria: Query(owner=owner, order=order, limit=limit, **criteria),
         st.sampled_from(OWNERS),
+        st.sampled_from(tuple(Order)),
         limits,
         st.sets(st.sampled_from(sorted(rarely)), max_size=4).flatmap(
             lambda chosen: st.fixed_dictionaries({criterion: rarely[criterion] for criterion in sorted(chosen)})
