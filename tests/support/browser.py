@@ -6,17 +6,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Error, Page, ViewportSize, sync_playwright
 
 from patience import eventually
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 AXE = Path(__file__).parents[1] / "web" / "node_modules" / "axe-core" / "axe.min.js"
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 SECONDS = 30_000
 """Milliseconds that anything may take on a busy machine."""
 
@@ -85,7 +86,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         complaints = Complaints(context, urlsplit(url).netloc)
         opened.append((context, complaints))
         page = context.new_page()
-        page.complaints = complaints
+        page.complaints = complaints  # type: ignore[attr-defined]  # for the test, which is given the page
         before(page)
         page.goto(url, wait_until="domcontentloaded")
         return page
@@ -97,10 +98,13 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     assert told == []
 
 
+_SESSIONS: WeakKeyDictionary[Page, CDPSession] = WeakKeyDictionary()
+"""A limit ends with the session that has set it."""
+
+
 def throttle(page: Page, bytes_a_second: int, *, offline: bool = False) -> None:
     """Let a page send so many bytes a second, -1 for as many as it can, or nothing at all."""
-    session = getattr(page, "network", None) or page.context.new_cdp_session(page)
-    page.network = session
+    session = _SESSIONS.setdefault(page, page.context.new_cdp_session(page))
     conditions = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_a_second}
     session.send("Network.emulateNetworkConditions", conditions)
 
