@@ -9,7 +9,7 @@ import io
 import json
 import random
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -384,29 +384,6 @@ def test_what_is_left_in_the_ledger_of_what_is_long_gone_is_swept_up(stack, clie
         assert not now.owns(image["id"], "t/width=93.jpg")
         assert now.owns(image["id"], "t/width=94.jpg")
     assert "width=94.jpg" in objects_of(stack, image)
-
-
-@contextmanager
-def without(stack, role, policy):
-    iam, name = stack.stack._clients("iam"), stack.resource(role)
-    document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
-    iam.delete_role_policy(RoleName=name, PolicyName=policy)
-    try:
-        yield
-    finally:
-        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
-
-
-NEEDED = ("ReadImages", "ReadResults", "WriteResults", "ReadVariants", "PutResults")
-
-
-@pytest.mark.parametrize("policy", NEEDED)
-def test_each_permission_is_needed(stack, client, image, policy):
-    width = 100 + NEEDED.index(policy)
-    address = signed(client, image, f"width={width}")
-    with without(stack, "RenderRole", policy):
-        assert client.get(address).status_code >= 500
-    assert picture_of(client.get(address)).width == width
 
 
 def test_the_store_holds_all_secrets_under_one_name_for_who_names_none(stack):

@@ -285,6 +285,28 @@ def function_that_cannot_write_its_log(resources):
     del policies(resources, "SweepRole")[0]
 
 
+def picture_that_is_forbidden_when_it_is_not_there(resources):
+    resources["RenderRole"]["Properties"]["Policies"] = [
+        each for each in policies(resources, "RenderRole") if each["PolicyName"] != "ListVariants"
+    ]
+
+
+def results_without_their_tag(resources):
+    resources["TransformRole"]["Properties"]["Policies"] = [
+        each for each in policies(resources, "TransformRole") if each["PolicyName"] != "TagResults"
+    ]
+
+
+def pictures_kept_without_their_tag(resources):
+    (one,) = [each for each in policies(resources, "RenderRole") if each["PolicyName"] == "PutResults"]
+    one["PolicyDocument"]["Statement"]["Action"] = "s3:PutObject"
+
+
+def sweep_that_knows_no_results(resources):
+    (one,) = [each for each in policies(resources, "SweepRole") if each["PolicyName"] == "ReadResults"]
+    one["PolicyDocument"]["Statement"]["Action"].remove("dynamodb:GetItem")
+
+
 def replication_that_reads_no_versions(resources):
     del resources["ReplicationReads"]
 

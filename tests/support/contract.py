@@ -7,7 +7,7 @@ that each finds what it is for.
 import fnmatch
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from stacks import of_type
 
@@ -31,6 +31,12 @@ REPLICATION_NEEDS = {
     "s3:ReplicateTags",
 }
 """What S3 needs of a role to replicate a bucket."""
+
+SELDOM = {("SweepRole", "ResultsTable"): {"dynamodb:GetItem"}}
+"""What our functions need so seldom that no flow on a stack comes to it.
+
+The sweep asks the ledger of results about an object beside an image's variants, once that is as old as no upload gets.
+"""
 
 LOCKED = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 READ_METHODS = {"GET", "HEAD", "OPTIONS"}
@@ -206,6 +212,48 @@ def replication_can_work(resources: Resources) -> Iterator[str]:
         }
         if not allowed >= REPLICATION_NEEDS:
             yield f"{role} may not {sorted(REPLICATION_NEEDS - allowed)} for {name}"
+
+
+def readers_are_told_what_is_not_there(resources: Resources) -> Iterator[str]:
+    """Of an object that is not there S3 says 403, and not 404, to whoever may not list its bucket."""
+    for role in of_type(resources, "AWS::IAM::Role"):
+        for bucket in of_type(resources, "AWS::S3::Bucket"):
+            inside = _allowed(resources, role, lambda each, bucket=bucket: f"${{{bucket}.Arn}}/" in json.dumps(each))
+            itself = _allowed(resources, role, lambda each, bucket=bucket: target(each) == bucket)
+            if "s3:GetObject" in inside and "s3:ListBucket" not in itself:
+                yield f"{role} cannot tell what is not in {bucket} from what it may not read"
+
+
+def results_are_tagged(resources: Resources) -> Iterator[str]:
+    """What a bucket removes by a tag is put with it, and for that S3 asks for a permission more."""
+    for name, bucket in of_type(resources, "AWS::S3::Bucket").items():
+        if not any("TagFilters" in each for each in bucket.get("LifecycleConfiguration", {}).get("Rules", [])):
+            continue
+        made = {"Fn::Sub": f"${{{name}.Arn}}/i/*"}
+        for role in of_type(resources, "AWS::IAM::Role"):
+            allowed = _allowed(resources, role, lambda resource, made=made: resource == made)
+            if "s3:PutObject" in allowed and "s3:PutObjectTagging" not in allowed:
+                yield f"{role} may put into {name} and not say what the bucket's rule goes by"
+
+
+def what_is_seldom_done_is_allowed(resources: Resources) -> Iterator[str]:
+    for (role, resource), needed in SELDOM.items():
+        if role not in resources:
+            continue  # one of the templates beside it
+        missing = needed - _allowed(resources, role, lambda each, resource=resource: target(each) == resource)
+        if missing:
+            yield f"{role} may not {sorted(missing)} on {resource}"
+
+
+def _allowed(resources: Resources, role: str, is_meant: Callable[[object], bool]) -> set[str]:
+    """Return the actions that a role is allowed on a resource."""
+    return {
+        action
+        for document in policies_of(resources, role).values()
+        for statement in statements(document)
+        if any(is_meant(each) for each in as_list(statement["Resource"]))
+        for action in as_list(statement["Action"])
+    }
 
 
 def permissions_are_named(resources: Resources) -> Iterator[str]:
@@ -438,6 +486,9 @@ RULES = (
     functions_can_run,
     functions_can_write_their_logs,
     replication_can_work,
+    readers_are_told_what_is_not_there,
+    results_are_tagged,
+    what_is_seldom_done_is_allowed,
     routes_lead_to_functions,
     permissions_are_named,
     distributions_are_whole,
