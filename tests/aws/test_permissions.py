@@ -1,7 +1,7 @@
 """Each permission of the stack's roles is taken away, and somebody notices; so none is there without need.
 
-The flows, and which of them needs what, are in ``tests/support/permissions.py``. The emulator has the rules of
-``shimmed.py``, of which these need the one that a policy may name a key value store.
+The flows, and which of them needs what, are in ``tests/support/permissions.py`` and beside it. The emulator has
+the rules of ``shimmed.py``, of which these need the one that a policy may name a key value store.
 """
 
 from contextlib import ExitStack
@@ -12,8 +12,9 @@ import contract
 import permissions
 from between import between
 from deployed import deploying
+from flow_stage import Stage, each_of, lacking, permission_of
 from hands import Hands
-from permissions import FLOWS, NEEDED, PAGE, Stage, each_of, lacking, permission_of, written
+from permissions import FLOWS, NEEDED, PAGE, written
 from stacks import of_type, resolved
 
 BY_A_FLOW = {

@@ -21,7 +21,7 @@ from hands import message
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from permissions import Stage
+    from flow_stage import Stage
 
 LONG_AGO = timedelta(days=60)
 """Longer than the bucket keeps a result that nobody asks for."""
