@@ -17,7 +17,7 @@ def capacity(*arguments):
 
 def test_a_person_sees_each_scale_what_breaks_first_and_what_moves_it():
     said = capacity("--scale", "1,1000", "--assumptions").stdout
-    assert "1,000×: what people notice first: API calls let through" in said
+    assert "1,000×: what people notice first: oldest upload in the queue" in said
     assert "1×: what people notice first: nothing" in said
     assert "answered by the edge location" in said
     assert "parameter ApiRate" in said

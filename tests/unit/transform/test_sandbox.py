@@ -81,7 +81,7 @@ def behind(layer: str, attempt: str, arguments: dict[str, object]) -> str:
         env={"PYTHONPATH": os.pathsep.join(paths)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     if finished.stdout == "absent\n":
