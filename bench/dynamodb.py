@@ -1,4 +1,4 @@
-"""What an upload, an edit, a search and a delete ask of DynamoDB: requests and capacity units.
+"""What an upload, an edit, a search, a delete and a delivery that misses ask of DynamoDB: requests and capacity units.
 
     python bench/dynamodb.py [--images 300] [--photo FILE]
 
@@ -31,7 +31,10 @@ from darkroom.access import Rate, Scope
 from darkroom.access.dynamodb import DynamoAccess, DynamoRates
 from darkroom.catalog.dynamodb import DynamoCatalog
 from darkroom.catalog.quotas import Quota
-from darkroom.model import Edit, OriginalPolicy, Query
+from darkroom.model import Edit, Format, OriginalPolicy, Query
+from darkroom.ondemand import OnDemand
+from darkroom.results.dynamodb import DynamoResults
+from darkroom.transform.options import parse
 from darkroom.transform.recipes import DEFAULT_RECIPES
 from emulator import emulating
 from libraries import image
@@ -86,6 +89,7 @@ def measure(emulator: Emulator, photo: bytes, images: int) -> None:
         table = tables.make()
         with closing(DynamoCatalog(client, table)) as catalog:
             upload(meter, catalog, photo)
+            missed(meter, catalog, DynamoResults(client, tables.make(), Room().clock))
             library(meter, catalog, images)
         terms(tables, client, photo)
         keys = tables.make()
@@ -133,6 +137,20 @@ def upload(meter: Meter, catalog: DynamoCatalog, photo: bytes) -> None:
         room.work()
 
     meter("image: deleted and erased", delete)
+
+
+def missed(meter: Meter, catalog: DynamoCatalog, results: DynamoResults) -> None:
+    """Ask for sizes that are not made yet; a path that names nothing ends at the bucket and asks no table."""
+    room = Room(originals=OriginalPolicy.KEEP, recipes=DEFAULT_RECIPES)
+    service = room.service = dataclasses.replace(room.service, catalog=catalog, results=results)
+    room.clock.advance(3600)  # its ids follow from the time, and there are images already
+    image_id = room.receive(pictures.jpeg()).id
+    room.work()
+    made, smaller = (parse(f"width={width}").transformation for width in (40, 30))
+    ask = OnDemand(service).make
+    meter("delivery: a size that is not made", lambda: ask(image_id, made, Format.WEBP))
+    meter("delivery: the same again", lambda: ask(image_id, made, Format.WEBP))
+    meter("delivery: another size", lambda: ask(image_id, smaller, Format.WEBP))
 
 
 def terms(tables: Tables, client: Metered, photo: bytes) -> None:

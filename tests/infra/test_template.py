@@ -15,7 +15,7 @@ from darkroom.edge.answers import Lifetimes
 from darkroom.edge.window import ASKED
 from darkroom.http import cross_origin
 from darkroom.serverless.edge import origin_response
-from darkroom.serverless.wire import RENDER_PATIENCE_SECONDS, RESULT_TAGS
+from darkroom.serverless.wire import RENDER_PATIENCE_SECONDS, RESULT_TAGS, SPARE_BYTES
 from darkroom.settings import SMALLEST_S3_PART, CloudSettings
 from stacks import EVERYTHING, INFRA, LEAST, TOOLS, of_type, resolved, translated
 
@@ -467,3 +467,11 @@ def test_what_the_bill_and_the_capacity_take_from_the_template_is_what_stands_in
     assert scenario.sweeps == pytest.approx(30 / every_days, abs=0.02)
     assert assumed.api_rate == float(of("ApiStage")["DefaultRouteSettings"]["ThrottlingRateLimit"])
     assert assumed.sweep_seconds == of("SweepFunction")["Timeout"] - 30
+
+
+@pytest.mark.parametrize("function", ["TransformFunction", "RenderFunction"])
+def test_the_largest_picture_of_the_greediest_format_fits_into_memory(function):
+    # AVIF with whole colour and alpha: 1,793 MiB for 100 megapixels (bench/jail.py --largest, docs/performance.md).
+    pixels = int(of(function)["Environment"]["Variables"]["DARKROOM_MAX_PIXELS"])
+    bytes_each = 1793 * 2**20 / 100_000_000
+    assert pixels * bytes_each <= 0.95 * (of(function)["MemorySize"] * 2**20 - SPARE_BYTES)
