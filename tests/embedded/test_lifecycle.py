@@ -69,6 +69,14 @@ def has_stopped(served, seconds=STOP_SECONDS):
 # ------------------------------------------------------------------ told to stop
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _terminal_that_can_be_closed():
+    """Whoever runs the tests under nohup has all that they start ignore the end of a terminal."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def terminate(served):
     served.process.terminate()
 
