@@ -113,10 +113,11 @@ def test_the_same_idempotency_key_never_makes_a_second_image(keeping):
 
 def test_the_same_idempotency_key_gives_the_same_ticket(keeping):
     request = {"filename": "t.jpg", "bytes": 10}
-    answers = [
+    first, again = (
         keeping.post("/v1/uploads", json=request, headers={"idempotency-key": "ticket"}).json() for _ in range(2)
-    ]
-    assert answers[0] == answers[1]
+    )
+    # S3 has the second of signing in the query, so that may differ; what is allowed, where and until when does not.
+    assert first | {"url": first["url"].partition("?")[0]} == again | {"url": again["url"].partition("?")[0]}
 
 
 KINDS = {
