@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,29 +16,20 @@ from darkroom.access.published import shown
 from darkroom.edge.negotiation import ACCEPT_MAX
 from darkroom.http.problems import PROBLEM_TYPE
 from darkroom.transform.options import _READERS, NOT_OF_THE_PICTURE
-from stacks import node
+from in_node import InNode
 from truths import CHROME, CURL, FIREFOX, ID, MODERN_TO_WHO_NAMES_IT, QUALITIES_OBEYED, SAFARI_15
 
 
-class EdgeFunction:
+class EdgeFunction(InNode):
     """A function as it is deployed, in Node, without anything that CloudFront has not."""
 
     def __init__(self, folder, code):
         file = folder / "function.js"
         file.write_text(code)
-        host = Path(__file__).with_name("edge_host.js")
-        self._node = subprocess.Popen([node(), host, file], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        super().__init__(Path(__file__).with_name("edge_host.js"), file)
 
     def __call__(self, event, now=NOW):
-        given = {"now": now, "secrets": shown(SECRETS), "event": event}
-        self._node.stdin.write(json.dumps(given).encode() + b"\n")
-        self._node.stdin.flush()
-        return json.loads(self._node.stdout.readline())
-
-    def close(self):
-        self._node.stdin.close()
-        self._node.wait(10)
-        self._node.stdout.close()
+        return self.ask({"now": now, "secrets": shown(SECRETS), "event": event})
 
 
 @pytest.fixture(scope="module")

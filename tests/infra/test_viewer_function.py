@@ -1,8 +1,6 @@
 """CloudFront's viewer function decides as the Python of one machine does: on the same table, and on whatever else."""
 
-import json
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ from darkroom.edge import paths
 from darkroom.edge.negotiation import ACCEPT_MAX, Negotiator
 from darkroom.model import Format
 from darkroom.transform.recipes import DEFAULT_QUALITY, DEFAULT_RECIPES, MOST_RECIPES, Recipe
-from stacks import node
+from in_node import InNode
 from truths import CHROME, CURL, ID, MODERN_TO_WHO_NAMES_IT, NO_QUALITIES, NONSENSE, QUALITIES_OBEYED
 
 NOTHING = "/i/-"
@@ -25,24 +23,17 @@ ONE = Recipe(name="one", width=1, height=1, formats=(Format.WEBP,), quality=DEFA
 RECIPES = {each.name: each for each in (*DEFAULT_RECIPES, THREE, ONE)}
 
 
-class Viewer:
+class Viewer(InNode):
     """The function as it is deployed, in Node, without anything that CloudFront has not."""
 
     def __init__(self, code):
-        host = Path(__file__).with_name("viewer_host.js")
-        self._node = subprocess.Popen([node(), host, code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        super().__init__(Path(__file__).with_name("viewer_host.js"), code)
 
     def __call__(self, uri, accept=None, **header):
         headers = {} if accept is None else {"accept": {"value": accept} | header}
-        event = {"version": "1.0", "request": {"method": "GET", "uri": uri, "querystring": {}, "headers": headers}}
-        self._node.stdin.write(json.dumps(event).encode() + b"\n")
-        self._node.stdin.flush()
-        return json.loads(self._node.stdout.readline())
-
-    def close(self):
-        self._node.stdin.close()
-        self._node.wait(10)
-        self._node.stdout.close()
+        return self.ask(
+            {"version": "1.0", "request": {"method": "GET", "uri": uri, "querystring": {}, "headers": headers}}
+        )
 
 
 @pytest.fixture(scope="module")

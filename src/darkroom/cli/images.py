@@ -10,7 +10,9 @@ from darkroom.cli.connect import DEFAULT_SERVER, WAIT_SECONDS, Json, Key, Server
 from darkroom.cli.output import local, print_columns, print_facts, print_json, shown, size
 
 if TYPE_CHECKING:
-    from darkroom.client import Changes, Image
+    from collections.abc import Callable
+
+    from darkroom.client import Changes, Client, Image
 
 Ids = Annotated[list[str], typer.Argument(metavar="ID", show_default=False)]
 
@@ -93,15 +95,22 @@ def tag(
         return
     changes: Changes = {"add_tags": add or [], "remove_tags": remove or []}
     with connected(server, key) as client:
+        _change_each(client, ids or [], changes, lambda image: ", ".join(image.tags), json=json)
 
-        def tag_one(image_id: str) -> None:
-            image = client.patch(image_id, changes)
-            if json:
-                print_json(image.raw)
-            else:
-                typer.echo(f"{image.id}  {shown(', '.join(image.tags))}")
 
-        for_each(ids or [], tag_one)
+def _change_each(
+    client: "Client", ids: list[str], changes: "Changes", told: "Callable[[Image], str]", *, json: bool
+) -> None:
+    """Change images one by one; of each, say what ``told`` finds worth telling."""
+
+    def change_one(image_id: str) -> None:
+        image = client.patch(image_id, changes)
+        if json:
+            print_json(image.raw)
+        else:
+            typer.echo(f"{image.id}  {shown(told(image))}")
+
+    for_each(ids, change_one)
 
 
 def _named(tags: list[str]) -> str:
@@ -127,15 +136,7 @@ def album(
             begin = partial(client.bulk, "set_album", album=name)
             do_all(client, begin, search, what, dry_run=dry_run, yes=yes, json=json)
             return
-
-        def put_one(image_id: str) -> None:
-            image = client.patch(image_id, {"album": name or None})
-            if json:
-                print_json(image.raw)
-            else:
-                typer.echo(f"{image.id}  {shown(image.album or '-')}")
-
-        for_each(ids or [], put_one)
+        _change_each(client, ids or [], {"album": name or None}, lambda image: image.album or "-", json=json)
 
 
 def remove(
