@@ -161,16 +161,16 @@ def failures(by_hand):
 
 
 def poison():
-    """A picture that is honest and takes more memory than the function below has for it."""
+    """A picture that is honest, and small enough for a stage, and takes more memory than the function below has."""
     body = io.BytesIO()
-    Image.new("RGB", (9_000, 9_000), "teal").save(body, "JPEG", progressive=True, subsampling=0, quality=30)
+    Image.new("RGB", (8_600, 8_600), "teal").save(body, "JPEG", progressive=True, subsampling=0, quality=30)
     return body.getvalue()
 
 
 def test_a_picture_that_breaks_the_decoder_is_tried_twice_failed_dead_lettered_and_redriven(by_hand, mark):
     image_id, arrival = by_hand.posted(poison(), tags=mark)
     bystander, other = by_hand.posted(pictures.jpeg(60, 40), tags=f"{mark}-other")
-    with by_hand.deployed.configured("TransformFunction", memory=450):
+    with by_hand.deployed.configured("TransformFunction", memory=410):
         assert by_hand.hands.give(arrival, other) == [arrival]
         assert by_hand.image(image_id)["state"] == "processing"
         assert by_hand.hands.give(arrival, tries=2) == []
