@@ -103,7 +103,7 @@ DEPLOYMENT_FOLDERS = ("embedded", "serverless", "cli", "__main__")
 
 # One third-party library (or delicate part of the standard one) lives in one place.
 HOMES = {
-    "pyvips": {"transform/vips.py", "transform/retouch.py"},
+    "pyvips": {"transform/vips.py", "transform/encode.py", "transform/retouch.py"},
     "pillow_heif": {"transform/vips.py"},
     "jinja2": {"web/rendering.py"},
     "imagesize": {"transform/headers.py"},

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import pictures
 from darkroom.model import Format
 from darkroom.transform import Limits
+from darkroom.transform.encode import encode
 from darkroom.transform.plan import HEADROOM, Encoding, Size
 from darkroom.transform.recipes import DEFAULT_QUALITY
-from darkroom.transform.vips import configure, encode, open_original, reading, to_srgb
+from darkroom.transform.vips import configure, open_original, reading, to_srgb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from darkroom.errors import TooLarge
 from darkroom.model import Format
 from darkroom.transform import Slot
+from darkroom.transform.encode import encode, writing
 from darkroom.transform.geometry import Steps, steps
 from darkroom.transform.plan import Encoding, Size, as_seen, check_limits
 from darkroom.transform.recipes import DEFAULT_QUALITY
@@ -18,14 +19,12 @@ from darkroom.transform.structure import check_before_decoding
 from darkroom.transform.vips import (
     configure,
     each_frame,
-    encode,
     first_frame,
     open_original,
     reading,
     resized,
     to_srgb,
     upright,
-    writing,
 )
 
 if TYPE_CHECKING:
@@ -93,14 +92,14 @@ def make(original: BinaryIO, wish: Wish) -> Slot:
             quality=quality if wish.format in DEFAULT_QUALITY else None,
             listed=True,
         )
-        body = encode(picture, size.height, encoding)
+        encoded = encode(picture, size.height, encoding)
     return Slot(
         variant="t",
         extension=extension,
-        format=wish.format,
+        format=encoded.format,
         width=size.width,
         height=size.height,
-        body=body,
+        body=encoded.body,
         listed=True,
     )
 

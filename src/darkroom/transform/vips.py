@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 import pillow_heif
 import pyvips
 
-from darkroom.errors import RenderFailed, TooLarge, TooManyPixels, UnreadableImage
+from darkroom.errors import TooLarge, TooManyPixels, UnreadableImage
 from darkroom.model import Facts, Format, Source
 from darkroom.transform import Order, Rendered, Slot, svg
 from darkroom.transform.color import main_colors
+from darkroom.transform.encode import COST, encode, writing
 from darkroom.transform.exif import read_exif
 from darkroom.transform.perceptual_hash import SIDE, perceptual_hash
 from darkroom.transform.placeholder import thumbhash
 from darkroom.transform.plan import (
-    Encoding,
     Layout,
     Size,
     as_seen,
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from darkroom.transform import Limits
+    from darkroom.transform.encode import Encoded
+    from darkroom.transform.plan import Encoding
 
 _T = TypeVar("_T")
 
@@ -66,12 +68,6 @@ _PAGED = frozenset({Format.TIFF, Format.AVIF})
 
 _SKETCH = Recipe(name="sketch", width=32, height=32, quality={})
 """What placeholder and main colours are taken from: a thumbhash keeps 7 by 7 waves, for which this is plenty."""
-
-_COST = {Format.JPEG: 1, Format.PNG: 6, Format.AVIF: 6, Format.WEBP: 10, Format.GIF: 10}
-"""About how long a pixel takes to encode, next to JPEG; the longest work is begun first."""
-
-_LONG_ANIMATION = 10_000_000
-"""Pixels of all frames together from which an animation is encoded in a hurry."""
 
 _DEEPEST_PIXEL = 32
 """Bytes a pixel may have: red, green, blue and alpha in 64 bits. A TIFF can have thousands of other channels."""
@@ -463,29 +459,30 @@ class _Writer:
     def __init__(self, pool: ThreadPoolExecutor, pictures: _Pictures) -> None:
         self._pool = pool
         self._pictures = pictures
-        self._begun: dict[tuple[Layout, str, Format, int | None], Future[bytes]] = {}
+        self._begun: dict[tuple[Layout, str, Format, int | None], Future[Encoded]] = {}
 
     def begin(self, recipe: Recipe, wanted: Layout) -> None:
         """Make the picture of a recipe now, and have it encoded by and by."""
         picture = self._pictures.framed(wanted, recipe.background)
-        for each in sorted(self._encodings(recipe), key=lambda encoding: -_COST[encoding.format]):
+        for each in sorted(self._encodings(recipe), key=lambda encoding: -COST[encoding.format]):
             key = self._key(recipe, wanted, each)
             if key not in self._begun:
                 self._begun[key] = self._pool.submit(encode, picture, wanted.size.height, each)
 
     def end(self, recipe: Recipe, wanted: Layout) -> list[Slot]:
         """Wait for the slots of a recipe that was begun."""
+        made = [(each, self._begun[self._key(recipe, wanted, each)].result()) for each in self._encodings(recipe)]
         return [
             Slot(
                 variant=recipe.name,
                 extension=each.extension,
-                format=each.format,
+                format=encoded.format,
                 width=wanted.size.width,
                 height=wanted.size.height,
-                body=self._begun[self._key(recipe, wanted, each)].result(),
+                body=encoded.body,
                 listed=each.listed,
             )
-            for each in self._encodings(recipe)
+            for each, encoded in made
         ]
 
     def _encodings(self, recipe: Recipe) -> tuple[Encoding, ...]:
@@ -494,61 +491,6 @@ class _Writer:
     @staticmethod
     def _key(recipe: Recipe, wanted: Layout, encoding: Encoding) -> tuple[Layout, str, Format, int | None]:
         return wanted, recipe.background, encoding.format, encoding.quality
-
-
-@contextmanager
-def writing() -> Iterator[None]:
-    """What was read can be written: if not, the fault is here and not in the original."""
-    try:
-        yield
-    except pyvips.Error as error:
-        msg = "an encoder failed on a picture that was read; it will be tried again"
-        raise RenderFailed(msg) from error
-
-
-def encode(picture: pyvips.Image, frame_height: int, encoding: Encoding) -> bytes:
-    """Return a file without any metadata.
-
-    JPEG is baseline with its own Huffman tables: progressive is 4 % smaller, but takes twice as long to make and to
-    show, and those who are given a JPEG are the old and the small. Trellis takes six times as long. AVIF has effort 0,
-    because effort 4 takes forty times as long. Long animations are encoded in a hurry, since a hundred megapixels of
-    them take a minute: WebP in half the time and 6 % larger, GIF in two thirds of it.
-    """
-    quality = encoding.quality
-    hurry = picture.width * picture.height > _LONG_ANIMATION and picture.height > frame_height
-    match encoding.format:
-        case Format.JPEG:
-            return bytes(picture.jpegsave_buffer(Q=quality, optimize_coding=True, keep="none"))
-        case Format.AVIF:
-            return bytes(picture.heifsave_buffer(Q=quality, compression="av1", effort=0, bitdepth=8, keep="none"))
-        case Format.WEBP:
-            effort = 2 if hurry else 4
-            body = bytes(picture.webpsave_buffer(Q=quality, effort=effort, page_height=frame_height, keep="none"))
-            return _with_alpha_said(body) if picture.hasalpha() else body
-        case Format.GIF:
-            effort, dither = (1, 0.0) if hurry else (4, 0.5)
-            return bytes(picture.gifsave_buffer(effort=effort, dither=dither, page_height=frame_height, keep="none"))
-        case _:
-            return _without_resolution(bytes(picture.pngsave_buffer(filter="all", keep="none")))
-
-
-def _with_alpha_said(webp: bytes) -> bytes:
-    """Set the flag for transparency of an extended WebP (RFC 9649, 2.7).
-
-    The encoder cuts clear borders off the frames of an animation; when nothing clear is left in them, it says that
-    there is none, and readers who believe it paint the borders black.
-    """
-    if webp[12:16] != b"VP8X":
-        return webp
-    return webp[:20] + bytes([webp[20] | 0x10]) + webp[21:]
-
-
-def _without_resolution(png: bytes) -> bytes:
-    """Cut out the chunk that says how large to print a picture: it is the original's, and libvips always writes it."""
-    at = 8
-    while (kind := png[at + 4 : at + 8]) not in {b"pHYs", b"IDAT"}:
-        at += 12 + int.from_bytes(png[at : at + 4])
-    return png[:at] + png[at + 21 :] if kind == b"pHYs" else png
 
 
 def _largest_first(each: tuple[Recipe, Layout]) -> int:
