@@ -184,11 +184,16 @@ def test_pages_let_nothing_in_from_elsewhere_and_are_small(gallery):
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         names = {"/" + name for name in re.findall(r'(?:src|href)="/(static/[^"]+)"', page.text)}
-        names |= {"/static/thumbhash.js"}
+        names |= {name.replace("gallery.js", "thumbhash.js") for name in names}
         together = len(page.content) + sum(len(client.get(name).content) for name in names)
         assert together < 100_000
-        etag = client.get("/static/pages.css").headers["etag"]
-        assert client.get("/static/pages.css", headers={"if-none-match": etag}).status_code == 304
+        sheet = next(name for name in names if name.endswith("/pages.css"))
+        found = client.get(sheet)
+        assert "immutable" in found.headers["cache-control"]
+        assert client.get(sheet, headers={"if-none-match": found.headers["etag"]}).status_code == 304
+        earlier = client.get("/static/0123456789abcdef/pages.css")  # a page of another release, still open somewhere
+        assert (earlier.content, earlier.headers["cache-control"]) == (found.content, "no-cache")
+        assert client.get(sheet.replace("pages.css", "pages.py")).status_code == 404
         assert client.get("/static/../pages.py").status_code == 404
 
 

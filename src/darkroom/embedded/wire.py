@@ -64,26 +64,20 @@ from darkroom.transform.sandbox import LAYERS, landlock_version
 from darkroom.uploads.signed import SignedTickets
 from darkroom.uploads.staged import StagedParts
 from darkroom.verify import Defaults
-from darkroom.web.adding import adding_routes
-from darkroom.web.costs import cost_routes
-from darkroom.web.one import image_page_routes
-from darkroom.web.pages import Pages, page_routes
 from darkroom.web.rendering import Renderer
 from darkroom.web.session import SignedIn
-from darkroom.web.signin import signin_routes
+from darkroom.web.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from fastapi import APIRouter
     from starlette.types import ASGIApp
 
     from darkroom.access import Access
     from darkroom.access.signing import Secrets
     from darkroom.bucket import Bucket
     from darkroom.edge import FarEdge, Maker
-    from darkroom.http.authority import Authority
     from darkroom.settings import Settings
     from darkroom.transform import Transform
 
@@ -315,6 +309,13 @@ def application(settings: Settings, parts: Service, keys: Access, signers: Secre
         exposition=lambda: exposition(parts),
         srcset_widths=settings.srcset_widths,
     )
+    site = Site(
+        service=parts,
+        access=keys if settings.keys else None,
+        renderer=Renderer(settings.base_url, settings.delivery_url),
+        reception=reception,
+        counted=partial(_counted, parts),
+    )
     assert isinstance(parts.parted, StagedParts)
     door = UploadDoor(_tickets(settings), parts.uploads, parts.parted, InParts(parts).admit, reception, parts.figures)
     api = create_api(
@@ -324,21 +325,10 @@ def application(settings: Settings, parts: Service, keys: Access, signers: Secre
         rates,
         reception,
         options,
-        pages=partial(_pages, settings, parts, keys, reception),
+        pages=site.routes,
         on_stop=delivery.close,
     )
     return DeliveryApp(delivery, front(SignedIn(api), {UPLOAD_PREFIX: door}, options, parts.figures))
-
-
-def _pages(settings: Settings, parts: Service, keys: Access, reception: Reception, authority: Authority) -> APIRouter:
-    renderer = Renderer(settings.base_url, settings.delivery_url)
-    pages = Pages(parts, authority, keys if settings.keys else None, renderer)
-    router = page_routes(pages)
-    router.include_router(image_page_routes(pages))
-    router.include_router(adding_routes(pages, reception))
-    router.include_router(signin_routes(pages))
-    router.include_router(cost_routes(pages, partial(_counted, parts)))
-    return router
 
 
 def _counted(parts: Service) -> str:

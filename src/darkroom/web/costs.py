@@ -62,12 +62,14 @@ class Estimate:
     months: tuple[Bill, ...]
 
 
-def cost_routes(pages: Pages, exposition: Callable[[], str]) -> APIRouter:
-    """Return the routes; ``exposition`` returns what this service has counted, as text."""
+def cost_routes(pages: Pages, exposition: Callable[[], str] | None) -> APIRouter:
+    """Return the routes; ``exposition`` returns what this service has counted, as text, where it knows."""
     router = APIRouter(include_in_schema=False)
 
     def figures(request: Request) -> Callable[[], str]:
         def counted() -> str:
+            if exposition is None:
+                raise InvalidRequest("this service does not keep what it has counted; leave the days empty")
             pages.administrates(request)
             return exposition()
 
@@ -79,6 +81,7 @@ def cost_routes(pages: Pages, exposition: Callable[[], str]) -> APIRouter:
         pages.reads(request)
         given = dict(parameters_of(request.query_params.multi_items()))
         shown: dict[str, Any] = {"asked": given, "fields": FIELDS, "presets": tuple(PRESETS), "query": urlencode(given)}
+        shown["counts"] = exposition is not None
         try:
             found = estimate(given, figures(request))
         except (InvalidRequest, BadConfiguration) as error:

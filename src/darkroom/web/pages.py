@@ -99,8 +99,9 @@ def page_routes(pages: Pages) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/static/{name}")
-    def get_static(request: Request, name: str) -> Response:
-        answer = pages.renderer.file(name, request.headers.get("if-none-match"))
+    @router.get("/static/{version}/{name}")
+    def get_static(request: Request, name: str, version: str = "") -> Response:
+        answer = pages.renderer.file(name, version, request.headers.get("if-none-match"))
         if answer is None:
             raise NotFound("there is no such file")
         return answer

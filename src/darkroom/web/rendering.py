@@ -16,6 +16,8 @@ from darkroom.web import views
 
 STATIC = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 """What is served beside the pages, by its ending."""
+FOR_GOOD = "public, max-age=31536000, immutable"
+"""The lifetime of what has its contents in its address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +30,15 @@ class File:
 
 
 class Renderer:
-    """Makes pages; ``base_url`` is where the API is, ``delivery_url`` where pictures are."""
+    """Makes pages; ``base_url`` is where the API is, ``delivery_url`` where pictures are.
 
-    def __init__(self, base_url: str, delivery_url: str) -> None:
-        self.base_url = base_url
+    ``uploads_url`` is where tickets lead to, if that is not the API.
+    """
+
+    def __init__(self, base_url: str, delivery_url: str, uploads_url: str | None = None) -> None:
         # Pictures of this very service come from wherever the page does: it may have several names.
         self.delivery = "" if delivery_url == base_url else delivery_url
-        self._policy = _policy(base_url, delivery_url)
+        self._policy = _policy(delivery_url, uploads_url)
         self._templates = Environment(
             loader=PackageLoader("darkroom.web"),
             autoescape=True,
@@ -57,6 +61,8 @@ class Renderer:
             "delivery": self.delivery,
         }
         self.files = _files()
+        self.version = _version(self.files)
+        self._templates.globals["static"] = f"/static/{self.version}"
 
     def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:  # noqa: ANN401 # whatever a template shows
         """Return a page."""
@@ -73,12 +79,16 @@ class Renderer:
             "cross-origin-opener-policy": "same-origin",
         }
 
-    def file(self, name: str, if_none_match: str | None) -> Response | None:
-        """Return a file beside the pages, ``None`` for one that is not there."""
+    def file(self, name: str, version: str, if_none_match: str | None) -> Response | None:
+        """Return a file beside the pages, ``None`` for one that is not there.
+
+        A page that another release has made asks for its files under another version: it gets ours, but not for good.
+        """
         found = self.files.get(name)
         if found is None:
             return None
-        headers = {"etag": found.etag, "cache-control": "no-cache", "x-content-type-options": "nosniff"}
+        lifetime = FOR_GOOD if version == self.version else "no-cache"
+        headers = {"etag": found.etag, "cache-control": lifetime, "x-content-type-options": "nosniff"}
         if if_none_match == found.etag:
             return Response(status_code=304, headers=headers)
         return Response(found.body, media_type=found.content_type, headers=headers)
@@ -95,11 +105,18 @@ def _files() -> dict[str, File]:
     }
 
 
-def _policy(base_url: str, delivery_url: str) -> str:
-    origins = " ".join(dict.fromkeys(("'self'", _origin(delivery_url))))
+def _version(found: dict[str, File]) -> str:
+    """Return a name for all the files together: those that name one another change their addresses together."""
+    etags = "".join(name + found[name].etag for name in sorted(found))
+    return hashlib.sha256(etags.encode()).hexdigest()[:16]
+
+
+def _policy(delivery_url: str, uploads_url: str | None) -> str:
+    pictures = f"'self' {_origin(delivery_url)}"
     return (
-        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {origins} data: blob:; "
-        f"connect-src 'self' {_origin(base_url)}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {pictures} data: blob:; "
+        f"connect-src {pictures}{f' {uploads_url}' if uploads_url else ''}; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 
 
