@@ -247,6 +247,32 @@ def test_a_picture_of_another_format_that_is_cut_off_is_refused_always(transform
         render(transform, content[: len(content) // 2], order)
 
 
+@pytest.mark.parametrize("form", ANIMATED, ids=str)
+@pytest.mark.parametrize("part", [0.5, 0.8, 0.99])
+def test_an_animation_that_is_cut_off_is_not_taken_for_a_shorter_one(
+    transform: Transform, form: Format, part: float
+) -> None:
+    content = ANIMATED[form](WIDTH, HEIGHT, frames=4)
+    with pytest.raises(UnreadableImage, match="cut off"):
+        render(transform, content[: int(len(content) * part)])
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (pictures.encode(pictures.scene(64, 48).convert("YCbCr"), "TIFF"), "YCbCr"),
+        (pictures.encode(pictures.scene(64, 48), "TIFF", compression="zstd"), "Zstandard"),
+        (pictures.encode(pictures.scene(64, 48), "TIFF", compression="lzma", big_tiff=True), "LZMA"),
+    ],
+    ids=["YCbCr", "Zstandard", "LZMA"],
+)
+def test_a_tiff_that_would_come_out_wrong_or_not_at_all_is_refused_by_its_kind(
+    transform: Transform, content: bytes, kind: str
+) -> None:
+    with pytest.raises(UnsupportedFormat, match=kind):
+        render(transform, content)
+
+
 @pytest.mark.parametrize(("frame", "precision", "kind"), [(0xC1, 12, "12 bits"), (0xC3, 8, "lossless")])
 def test_a_jpeg_that_cannot_be_decoded_is_refused_by_its_kind(
     transform: Transform, frame: int, precision: int, kind: str

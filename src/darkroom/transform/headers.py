@@ -121,10 +121,8 @@ def _jpeg_frame(file: BoundedReader) -> tuple[int, int, int, int]:
     at = 2
     while True:
         marker = file.read_at(at, at + 2)
-        if marker[0] != 0xFF:
-            raise ValueError(marker)
         kind, body = marker[1], at + 4
-        if kind == 0xFF:  # a byte that fills
+        if marker[0] != 0xFF or kind == 0xFF:  # a byte between the segments, as some cameras write, or one that fills
             at += 1
         elif kind in _ALONE:
             at += 2

@@ -4,8 +4,8 @@ A decoder goes through whatever a file holds, and a file of a few kilobytes can 
 the whole picture, texts that inflate to gigabytes, a hundred thousand frames. No picture of a camera or an editor comes
 near these bounds. What makes no sense at all is left to the decoder, which refuses it.
 
-Sources: ITU-T T.81 (JPEG), PNG third edition, RFC 9649 (WebP), TIFF 6.0 and the BigTIFF design, ISO/IEC 23008-12
-(HEIF).
+Sources: ITU-T T.81 (JPEG), PNG third edition, RFC 9649 (WebP), GIF 89a, TIFF 6.0 and the BigTIFF design, ISO/IEC
+23008-12 (HEIF).
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ MOST_TILES = 1_000
 MOST_INFLATED = 8 * 1024 * 1024
 """Bytes that all compressed notes and profiles of one PNG have once inflated; large profiles have 3 MiB."""
 
+MOST_BLOCKS = 500_000
+"""Of the data of a GIF, each of up to 255 bytes: 64 MiB are 263,000."""
+
 _TOO_MANY_PARTS = "the file has more parts than any camera or editor writes; save the picture anew"
 
 _DEEPEST = 4
@@ -50,7 +53,7 @@ _DEEPEST = 4
 _PIECE = 64 * 1024
 """Inflated at a time: what stays in the processor's cache costs least."""
 
-_SCAN, _END = 0xDA, 0xD9
+_SCAN, _END, _JFIF = 0xDA, 0xD9, 0xE0
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers without a body."""
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -82,6 +85,8 @@ def check_before_decoding(content: bytes, limits: Limits) -> None:
             _check_png(content)
         case Format.WEBP:
             _check_webp(content, limits)
+        case Format.GIF:
+            _check_gif(content, limits)
         case Format.TIFF:
             _check_tiff(content)
         case Format.AVIF | Format.HEIC:
@@ -132,25 +137,45 @@ def jpeg_segments(content: bytes) -> Iterator[tuple[int, int]]:
             pattern = _AFTER_SCAN
 
 
-def with_plain_scans(jpeg: bytes) -> bytes:
-    """Return a sequential JPEG whose scans say that they are whole, as they must (ITU-T T.81, B.2.3).
+def without_false_alarms(jpeg: bytes) -> bytes:
+    """Return a JPEG without what makes its decoder warn though every browser shows it: so a warning means damage.
 
-    Cameras of many phones write zeros there. Every decoder shows the picture all the same, and warns; so a warning
-    would mean nothing.
+    These are bytes between the segments before the picture; a JFIF of another version than 1; and scans of a sequential
+    JPEG that do not say that they are whole, as they must (ITU-T T.81, B.2.3), where many phones write zeros.
     """
+    jpeg = _without_gaps(jpeg)
     mended = bytearray()
-    for marker, body in jpeg_segments(jpeg):
-        if marker in _FRAMES and marker not in _SEQUENTIAL:
-            return jpeg
-        if marker != _SCAN or body >= len(jpeg):
-            continue
-        said = slice(body + 1 + 2 * jpeg[body], body + 4 + 2 * jpeg[body])
-        if said.stop <= len(jpeg) and jpeg[said] != _WHOLE_SCAN:
+
+    def write(at: int, wanted: bytes) -> None:
+        nonlocal mended
+        end = at + len(wanted)
+        if end <= len(jpeg) and jpeg[at:end] != wanted:
             mended = mended or bytearray(jpeg)
-            mended[said] = _WHOLE_SCAN
-        if jpeg[body] > 1:
-            break  # all colours in one scan, the only one
+            mended[at:end] = wanted
+
+    for marker, body in jpeg_segments(jpeg):
+        if marker == _JFIF and jpeg[body : body + 5] == b"JFIF\0":
+            write(body + 5, b"\1")
+        elif marker in _FRAMES and marker not in _SEQUENTIAL:
+            break
+        elif marker == _SCAN and body < len(jpeg):
+            write(body + 1 + 2 * jpeg[body], _WHOLE_SCAN)
+            if jpeg[body] > 1:
+                break  # all colours in one scan, the only one
     return bytes(mended) or jpeg
+
+
+def _without_gaps(jpeg: bytes) -> bytes:
+    """Return it without what lies between its segments, up to the first scan."""
+    segments, end, gaps = [jpeg[:2]], 2, False
+    for marker, body in jpeg_segments(jpeg):
+        start = body - 4
+        gaps = gaps or bool(jpeg[end:start].strip(b"\xff"))
+        if marker == _SCAN:
+            return b"".join([*segments, jpeg[start:]]) if gaps else jpeg
+        end = body - 2 + int.from_bytes(jpeg[body - 2 : body])
+        segments.append(jpeg[start:end])
+    return jpeg
 
 
 def _check_png(content: bytes) -> None:
@@ -205,6 +230,33 @@ def _check_webp(content: bytes, limits: Limits) -> None:
             raise TooManyPixels(msg)
 
 
+def _check_gif(content: bytes, limits: Limits) -> None:
+    """Nothing but the end itself may be missing: of an animation its decoder shows the frames that are whole."""
+    frames, blocks, at = 0, 0, 13 + _palette(content[10:11])
+    while content[at : at + 1] in {b",", b"!"}:
+        if content[at : at + 1] == b",":
+            frames += 1
+            at += 11 + _palette(content[at + 9 : at + 10])
+        else:
+            at += 2
+        if frames > limits.frames:
+            msg = f"the animation has more than {limits.frames} frames, the most that are accepted; so shorten it"
+            raise TooManyPixels(msg)
+        while at < len(content) and content[at]:
+            at += 1 + content[at]
+            blocks += 1
+            if blocks > MOST_BLOCKS:
+                raise UnreadableImage(_TOO_MANY_PARTS)
+        at += 1
+        if at > len(content):
+            raise UnreadableImage("the file ends in the middle of a picture; it is cut off, so upload it anew")
+
+
+def _palette(packed: bytes) -> int:
+    """Return the bytes of the table of colours that follows what is packed into this byte."""
+    return 3 * 2 ** (1 + (packed[0] & 7)) if packed and packed[0] & 0x80 else 0
+
+
 def _chunks(content: bytes, at: int, head: str, *, trailer: int) -> Iterator[tuple[bytes, int, int]]:
     """Yield kind, beginning and end of each chunk's body: of PNG with a checksum behind it, of WebP padded to even."""
     while at + 8 <= len(content):
@@ -233,10 +285,36 @@ def _check_tiff(content: bytes) -> None:
                 msg = f"the file has more than {MOST_PAGES} pages, or they name one another in circles; send one page"
                 raise UnreadableImage(msg)
             (entries,) = struct.unpack_from(f"{order}{count_form}", content, at)
-            at += struct.calcsize(f"={count_form}") + entry_bytes * entries
+            at += struct.calcsize(f"={count_form}")
+            if pages == 1:
+                _check_kind_of_tiff(content[at : at + entry_bytes * min(entries, 100)], order, entry_bytes)
+            at += entry_bytes * entries
             (at,) = struct.unpack_from(f"{order}{pointer_form}", content, at)
     except (struct.error, OverflowError):  # the decoder says what is wrong with it
         return
+
+
+_COMPRESSION, _PHOTOMETRIC, _SHORT = 259, 262, 3
+_JPEG_IN_TIFF, _LUMINANCE_AND_COLOURS = 7, 6
+_UNKNOWN_COMPRESSIONS = {34712: "JPEG 2000", 34925: "LZMA", 50000: "Zstandard", 50001: "WebP", 50002: "JPEG XL"}
+
+
+def _check_kind_of_tiff(directory: bytes, order: str, entry_bytes: int) -> None:
+    """Refuse by its kind what is not damaged and yet cannot be decoded, or only with wrong colours."""
+    told = {}
+    for at in range(0, len(directory) - entry_bytes + 1, entry_bytes):
+        tag, form = struct.unpack_from(f"{order}HH", directory, at)
+        if form == _SHORT and tag in {_COMPRESSION, _PHOTOMETRIC}:
+            (told[tag],) = struct.unpack_from(f"{order}H", directory, at + (12 if entry_bytes > 12 else 8))
+    compression = told.get(_COMPRESSION, 1)
+    kind = None
+    if compression in _UNKNOWN_COMPRESSIONS:
+        kind = f"compressed by {_UNKNOWN_COMPRESSIONS[compression]}"
+    elif told.get(_PHOTOMETRIC) == _LUMINANCE_AND_COLOURS and compression != _JPEG_IN_TIFF:
+        kind = "in YCbCr"
+    if kind is not None:
+        msg = f"this TIFF is {kind}, which is not read here; save it in RGB, with LZW or without compression"
+        raise UnsupportedFormat(msg)
 
 
 def _check_heif(content: bytes) -> None:

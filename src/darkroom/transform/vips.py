@@ -42,7 +42,7 @@ from darkroom.transform.plan import (
 from darkroom.transform.profile import is_srgb
 from darkroom.transform.recipes import Recipe
 from darkroom.transform.sniff import HEAD_BYTES, recognise
-from darkroom.transform.structure import MOST_PAGES, check_before_decoding, with_plain_scans
+from darkroom.transform.structure import MOST_PAGES, check_before_decoding, without_false_alarms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -211,7 +211,7 @@ def open_original(content: bytes, limits: Limits) -> Opened:
 def _open_jpeg(content: bytes, *, accept_truncated: bool) -> Opened:
     # Damage in the middle of a JPEG is a mere warning to its decoder, which goes on in grey.
     fail_on = "none" if accept_truncated else "warning"
-    content = with_plain_scans(content)
+    content = without_false_alarms(content)
     header = pyvips.Image.jpegload_buffer(content, access="sequential", fail_on=fail_on)
 
     def decode(wanted: Size) -> pyvips.Image:

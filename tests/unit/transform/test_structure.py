@@ -14,7 +14,14 @@ import bombs
 import pictures
 from darkroom.errors import Refused, TooLarge, TooManyPixels, UnreadableImage
 from darkroom.transform import Limits
-from darkroom.transform.structure import MOST_INFLATED, MOST_PAGES, MOST_PARTS, MOST_SCANS, check_before_decoding
+from darkroom.transform.structure import (
+    MOST_BLOCKS,
+    MOST_INFLATED,
+    MOST_PAGES,
+    MOST_PARTS,
+    MOST_SCANS,
+    check_before_decoding,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +41,11 @@ HONEST = {
     "animated webp": pictures.animated_webp(frames=5),
     "tiff": pictures.tiff(),
     "tiff of pages": pictures.tiff(pages=30),
-    "gif": pictures.animated_gif(frames=5),
+    "gif": pictures.gif(),
+    "animated gif": pictures.animated_gif(frames=5),
+    "gif that says nothing of its end": pictures.animated_gif(frames=5).removesuffix(b";"),
+    "gif and more": pictures.animated_gif(frames=5) + b"!" * 100,
+    "gif with a comment": pictures.encode(pictures.scene(64, 48).quantize(4), "GIF", comment=b"," * 600),
     "avif": pictures.avif(),
     "heic": pictures.heic(),
     "heic of tiles": bombs.heic_grid(4, 5, 32),
@@ -119,6 +130,26 @@ def test_the_frames_of_a_webp_are_counted_before_it_is_opened() -> None:
     check_before_decoding(animation, Limits(frames=5))
     with pytest.raises(TooManyPixels, match="frames"):
         check_before_decoding(animation, Limits(frames=4))
+
+
+def test_the_frames_of_a_gif_are_counted_before_it_is_opened() -> None:
+    animation = pictures.animated_gif(frames=5)
+    check_before_decoding(animation, Limits(frames=5))
+    with pytest.raises(TooManyPixels, match="frames"):
+        check_before_decoding(animation, Limits(frames=4))
+
+
+def test_the_blocks_of_a_gif_are_bounded() -> None:
+    content = pictures.gif()
+    check_before_decoding(content[:-1] + b"!\xfe" + b"\1 " * (MOST_BLOCKS // 2) + b"\0;", Limits())
+    with pytest.raises(UnreadableImage, match="parts"):
+        check_before_decoding(content[:-1] + b"!\xfe" + b"\1 " * (MOST_BLOCKS + 1) + b"\0;", Limits())
+
+
+@pytest.mark.parametrize("missing", [2, 3, 40, 300])
+def test_a_gif_that_ends_in_the_middle_of_a_picture_is_cut_off(missing: int) -> None:
+    with pytest.raises(UnreadableImage, match="cut off"):
+        check_before_decoding(pictures.animated_gif(frames=5)[:-missing], Limits())
 
 
 @pytest.mark.parametrize("made", [pages, large_pages])
