@@ -125,6 +125,10 @@ class Criterion:
     read: Callable[[str], Any]
     repeated: bool = False
 
+    def read_loosely(self, text: str, place: Place) -> object:
+        """Return a value as people write it: a moment may be a date, or without a zone. Raises as ``read`` does."""
+        return loose_moment(text, place) if self.read is moment else self.read(text)
+
 
 CRITERIA: Mapping[str, Criterion] = {
     "tag": Criterion("tags", names.clean_tag, repeated=True),
@@ -212,9 +216,9 @@ def read_line(line: str, place: Place = in_utc) -> dict[str, Any]:
         msg = f"the search has {len(line)} characters; at most {LINE_MAX} can be read, so shorten it"
         raise InvalidRequest(msg)
     asked: dict[str, Any] = {}
-    where: dict[str, _Word] = {}
+    where: dict[str, Word] = {}
     plain: list[str] = []
-    for word in _words(line):
+    for word in words_of(line):
         if word.name is None:
             plain.append(word.value)
             where.setdefault("q", word)
@@ -241,8 +245,25 @@ def read_line(line: str, place: Place = in_utc) -> dict[str, Any]:
     return asked
 
 
+def line_of(asked: Mapping[str, Any]) -> str:
+    """Return the line that ``read_line`` reads as these values."""
+    return " ".join(
+        _quoted(value) if name == "q" else f"{name}:{_quoted(value)}"
+        for name, given in asked.items()
+        for value in (given if isinstance(given, list) else [given])
+    )
+
+
+def _quoted(value: object) -> str:
+    text = "1" if value is True else value.isoformat() if isinstance(value, datetime) else str(value)
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 @dataclass(frozen=True, slots=True)
-class _Word:
+class Word:
+    """A word of a line: the criterion it names, if one, its value, and where in the line it stands as which text."""
+
     name: str | None
     value: str
     text: str
@@ -254,16 +275,17 @@ class _Word:
         return WrongWord(f"{shown}: {sentence}", self.begin, self.begin + len(self.text))
 
 
-def _read(criterion: Criterion, word: _Word, place: Place) -> object:
+def _read(criterion: Criterion, word: Word, place: Place) -> object:
     try:
-        return loose_moment(word.value, place) if criterion.read is moment else criterion.read(word.value)
+        return criterion.read_loosely(word.value, place)
     except ValueError as error:
         raise word.wrong(str(error)) from error
     except InvalidRequest as error:
         raise word.wrong(error.detail) from error
 
 
-def _words(line: str) -> Iterator[_Word]:
+def words_of(line: str) -> Iterator[Word]:
+    """Yield the words of a line. Raises ``WrongWord``."""
     at = 0
     while at < len(line):
         if line[at].isspace():
@@ -272,7 +294,7 @@ def _words(line: str) -> Iterator[_Word]:
         begin = at
         name, at = _name(line, at)
         value, at = _value(line, at, begin)
-        word = _Word(name, value, line[begin:at], begin)
+        word = Word(name, value, line[begin:at], begin)
         yield _checked(word)
 
 
@@ -302,16 +324,16 @@ def _value(line: str, begin: int, word: int) -> tuple[str, int]:
         letters.append(line[at])
         at += 1
     if at == len(line):
-        raise _Word(None, "", line[word:], word).wrong("the quote is not closed; add one at its end")
+        raise Word(None, "", line[word:], word).wrong("the quote is not closed; add one at its end")
     end = at + 1
     if end < len(line) and not line[end].isspace():
         while end < len(line) and not line[end].isspace():
             end += 1
-        raise _Word(None, "", line[word:end], word).wrong('a quote ends within a word; write \\" for one that is meant')
+        raise Word(None, "", line[word:end], word).wrong('a quote ends within a word; write \\" for one that is meant')
     return "".join(letters), end
 
 
-def _checked(word: _Word) -> _Word:
+def _checked(word: Word) -> Word:
     """Return the word, if it may be one."""
     if word.name is None:
         return word

@@ -10,7 +10,8 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from darkroom.catalog.labels import LabelKind
-from darkroom.errors import InvalidRequest
+from darkroom.copies import Copies
+from darkroom.errors import Conflict, InvalidRequest
 from darkroom.http.parameters import split_tags
 from darkroom.model import Edit
 from darkroom.web.views import small_one
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 SUGGESTIONS = 100
 MOST_FIELDS = 600
+MOST_ALIKE = 12
 
 
 def image_page_routes(pages: Pages) -> APIRouter:
@@ -37,6 +39,17 @@ def image_page_routes(pages: Pages) -> APIRouter:
         tags = service.labels(owner, LabelKind.TAG, limit=SUGGESTIONS).items
         albums = service.labels(owner, LabelKind.ALBUM, limit=SUGGESTIONS).items
         return pages.page(request, "image.html", image=image, tags=tags, albums=albums)
+
+    @router.get("/images/{image_id}/similar")
+    @pages.shown
+    def get_similar(request: Request, image_id: str) -> Response:
+        owner = pages.reads(request)
+        image = service.image(owner, image_id)
+        try:
+            likenesses = Copies(service).similar(owner, image_id, limit=MOST_ALIKE)
+        except (Conflict, InvalidRequest):  # not looked at yet, or no index is kept that would tell
+            likenesses = ()
+        return pages.page(request, "similar.html", image=image, likenesses=likenesses)
 
     @router.post("/images/{image_id}")
     @pages.shown

@@ -11,9 +11,10 @@ from fastapi.responses import RedirectResponse, Response
 
 from darkroom.access import Scope
 from darkroom.catalog.labels import LabelKind
-from darkroom.errors import DarkroomError, NotFound, Unauthorized
+from darkroom.errors import DarkroomError, InvalidRequest, NotFound, Unauthorized
 from darkroom.http.problems import problem_headers, status_of
-from darkroom.web.gallery import chips, parameters_of, query_of, url_of
+from darkroom.web.filters import offered
+from darkroom.web.gallery import chips, everything, parameters_of, query_of, tidy, url_of
 from darkroom.web.session import cookie_key, token_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
     from darkroom.access import Access
     from darkroom.http.authority import Authority
+    from darkroom.model import Page
     from darkroom.service import Service
+    from darkroom.web.gallery import Given
     from darkroom.web.rendering import Renderer
 
 SUGGESTIONS = 100
@@ -111,24 +114,30 @@ def page_routes(pages: Pages) -> APIRouter:
     def get_gallery(request: Request) -> Response:
         owner = pages.reads(request)
         given = parameters_of(request.query_params.multi_items())
-        found = pages.service.search(query_of(owner, given))
-        following = None
-        if found.next is not None:
-            following = url_of(
-                "/", [*((name, value) for name, value in given if name != "cursor"), ("cursor", found.next)]
-            )
+        clean = tidy(given)
+        if len(clean) < len(request.query_params.multi_items()):
+            # What a form leaves empty goes, so that the address can be sent to somebody.
+            return RedirectResponse(url_of("/", clean), 303)
+        values: dict[str, Any] = {"given": clean, "images": (), "chips": (), "search": "", "following": None}
+        status, problem = 200, None
+        try:
+            found = pages.service.search(query_of(owner, clean))
+            values |= {"images": found.items, "chips": chips(clean), "following": _following(clean, found)}
+            values["search"] = everything(clean, pages.service.clock())
+        except InvalidRequest as error:
+            status, problem = status_of(error), error.detail
         return pages.page(
             request,
             "gallery.html",
-            images=found.items,
-            following=following,
-            first=url_of("/", [(name, value) for name, value in given if name != "cursor"]),
-            chips=chips(given),
-            asked=dict(given),
-            several_tags=[value for name, value in given if name == "tag"],
-            continued=any(name == "cursor" for name, _ in given),
+            status,
+            problem=problem,
+            first=url_of("/", [(name, value) for name, value in clean if name != "cursor"]),
+            asked=dict(clean),
+            offer=offered(values["images"]),
+            continued=any(name == "cursor" for name, _ in clean),
             tags=pages.service.labels(owner, LabelKind.TAG, limit=SUGGESTIONS).items,
             albums=pages.service.labels(owner, LabelKind.ALBUM, limit=SUGGESTIONS).items,
+            **values,
         )
 
     @router.get("/images/{image_id}/tile")
@@ -137,3 +146,9 @@ def page_routes(pages: Pages) -> APIRouter:
         return pages.page(request, "one_tile.html", image=pages.service.image(pages.reads(request), image_id))
 
     return router
+
+
+def _following(given: Given, found: Page) -> str | None:
+    if found.next is None:
+        return None
+    return url_of("/", [*((name, value) for name, value in given if name != "cursor"), ("cursor", found.next)])

@@ -9,6 +9,7 @@ from darkroom.web.adding import adding_routes
 from darkroom.web.costs import cost_routes
 from darkroom.web.one import image_page_routes
 from darkroom.web.pages import Pages, page_routes
+from darkroom.web.selection import selection_routes
 from darkroom.web.signin import signin_routes
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Site:
         pages = Pages(self.service, authority, self.access, self.renderer)
         router = page_routes(pages)
         router.include_router(image_page_routes(pages))
+        router.include_router(selection_routes(pages))
         router.include_router(adding_routes(pages, self.reception))
         router.include_router(signin_routes(pages))
         router.include_router(cost_routes(pages, self.counted))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from darkroom import names
 from darkroom.catalog import questions, terms
-from darkroom.catalog.questions import CRITERIA, WrongWord, read_line
+from darkroom.catalog.questions import CRITERIA, WrongWord, line_of, read_line
 from darkroom.errors import InvalidRequest
 from darkroom.model import Format, Order, Orientation, Query, State
 
@@ -58,6 +58,7 @@ def day(year: int, month: int, date: int) -> datetime:
 )
 def test_a_line_is_read(line: str, asked: dict[str, Any]) -> None:
     assert read_line(line) == asked
+    assert read_line(line_of(asked)) == asked
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-// The gallery goes on by itself, shows what is being processed when it is ready, and moves by arrow keys.
+// The gallery goes on by itself, and shows what is being processed when it is ready.
 import {showPlaceholders} from "./thumbhash.js";
 
 const LOOK_AGAIN = 2000, LONGEST = 30000;
@@ -46,20 +46,24 @@ function watch(pause = LOOK_AGAIN) {
       if (answer?.status === 404) { tile.remove(); changed = true; continue; }
       if (!answer?.ok) continue;
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("li");
-      if (fresh && fresh.dataset.state !== tile.dataset.state) { tile.replaceWith(fresh); changed = true; }
+      if (!fresh || fresh.dataset.state === tile.dataset.state) continue;
+      fresh.querySelector(".tick").checked = tile.querySelector(".tick").checked;
+      const hadFocus = tile.contains(document.activeElement);
+      tile.replaceWith(fresh);
+      if (hadFocus) fresh.querySelector("a").focus();
+      changed = true;
     }
     if (changed) showPlaceholders(document);
     watch(changed ? LOOK_AGAIN : Math.min(LONGEST, pause * 1.5));
   }, pause);
 }
 
-tiles?.addEventListener("keydown", (event) => {
-  const links = [...tiles.querySelectorAll("a")], at = links.indexOf(document.activeElement);
-  const to = {ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: links.length - 1}[event.key];
-  if (at < 0 || to === undefined || !links[to]) return;
-  event.preventDefault();
-  links[to].focus();
-});
+// A colour is chosen from all there are, where a browser can show them.
+const color = document.querySelector(".panel input[name=color]");
+const picker = Object.assign(document.createElement("input"), {type: "color", value: `#${color.value.replace("#", "") || "888888"}`});
+picker.setAttribute("aria-label", "Choose a colour");
+picker.addEventListener("input", () => { color.value = picker.value.slice(1); });
+color.after(picker);
 
 showPlaceholders(document);
 goOn();

@@ -1,8 +1,9 @@
 // One image: changed where it stands, its focal point set by pointing, deleted with a while to undo it.
 import {call} from "./api.js";
 import {showPlaceholders} from "./thumbhash.js";
+import {holdBack} from "./undo.js";
 
-const LOOK_AGAIN = 1500, UNDO_SECONDS = 10;
+const LOOK_AGAIN = 1500;
 const one = document.querySelector(".one"), address = `/v1/images/${one.dataset.id}`;
 const edit = document.getElementById("edit"), saved = document.getElementById("saved");
 
@@ -97,34 +98,28 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
-const toast = document.getElementById("toast");
-let deleting = 0;
-function reallyDelete() {
-  if (!deleting) return null;
-  clearTimeout(deleting);
-  deleting = 0;
-  const token = document.querySelector('meta[name="csrf"]').content;
-  return fetch(address, {method: "DELETE", keepalive: true, headers: {"x-csrf-token": token}});
-}
 document.getElementById("delete").addEventListener("click", (event) => {
   event.preventDefault();
-  document.getElementById("toast-text").textContent = `It is deleted in ${UNDO_SECONDS} seconds, or when you leave this page.`;
-  toast.hidden = false;
   one.classList.add("going");
-  document.getElementById("undo").focus();
-  deleting = setTimeout(async () => {
-    const answer = await reallyDelete();
-    if (answer.ok || answer.status === 404) location.href = "/";
-    else keepIt("It could not be deleted.");
-  }, 1000 * UNDO_SECONDS);
+  const token = document.querySelector('meta[name="csrf"]').content;
+  holdBack({
+    said: "It is deleted",
+    send: () => fetch(address, {method: "DELETE", keepalive: true, headers: {"x-csrf-token": token}}),
+    done: (answer) => { if (answer?.ok || answer?.status === 404) location.href = "/"; else keepIt("It could not be deleted."); },
+    undone: () => keepIt(""),
+  });
 });
-document.getElementById("undo").addEventListener("click", () => keepIt(""));
 function keepIt(said) {
-  clearTimeout(deleting);
-  deleting = 0;
-  toast.hidden = true;
   one.classList.remove("going");
   saved.textContent = said;
   document.getElementById("delete").focus();
 }
-addEventListener("pagehide", reallyDelete);
+
+const copies = document.getElementById("copies");
+if (copies) {
+  // Looked for after everything else: in a large library that takes a moment.
+  const answer = await fetch(`/images/${one.dataset.id}/similar`).catch(() => null);
+  const page = answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+  const found = page?.getElementById("alike");
+  if (found && found.dataset.count !== "0") copies.replaceWith(found);
+}
