@@ -44,6 +44,7 @@ from darkroom.figures.prometheus import PrometheusFigures, empty
 from darkroom.http.app import ApiOptions, create_api, front
 from darkroom.http.delivery import DeliveryApp
 from darkroom.http.reception import Reception
+from darkroom.http.signing import Signer
 from darkroom.inparts import InParts
 from darkroom.jobs.sqlite import SqliteJobs
 from darkroom.names import UPLOAD_PREFIX
@@ -314,6 +315,7 @@ def application(settings: Settings, parts: Service, keys: Access, signers: Secre
         access=keys if settings.keys else None,
         renderer=Renderer(settings.base_url, settings.delivery_url),
         reception=reception,
+        signer=Signer(signers, parts.clock, settings.srcset_widths),
         counted=partial(_counted, parts),
     )
     assert isinstance(parts.parted, StagedParts)

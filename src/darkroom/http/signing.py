@@ -1,5 +1,8 @@
 """Routes of ``/v1/sign`` and ``/v1/secrets``: addresses of transformations, and what they are signed with."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Response
@@ -11,6 +14,7 @@ from darkroom.edge import signatures
 from darkroom.errors import InvalidRequest, NotFound
 from darkroom.http.authority import Authority
 from darkroom.http.documents import timestamp
+from darkroom.model import Image
 from darkroom.service import Service
 from darkroom.transform.options import MOST_LETTERS, NOT_OF_THE_PICTURE, parse
 
@@ -64,6 +68,58 @@ class NewSecret(BaseModel):
     owner: Annotated[str, Field(pattern="^[a-z0-9_-]{1,64}$")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """A signed address without its host; of a family ``template`` has ``{width}`` where one of the widths goes."""
+
+    path: str
+    kid: str
+    expires_at: datetime | None = None
+    template: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Signs addresses of transformations; ``widths`` are those that a family's signature holds for."""
+
+    secrets: Secrets
+    clock: Callable[[], datetime]
+    widths: tuple[int, ...]
+
+    def sign(
+        self, image: Image, options: str, ext: str, *, family: bool = False, expires_in: int | None = None
+    ) -> Signed:
+        """Sign with the newest secret of the image's owner, for ``expires_in`` seconds or for ever.
+
+        Raises ``InvalidRequest`` naming the option that is wrong.
+        """
+        given = parse(options)
+        for name in NOT_OF_THE_PICTURE:
+            if getattr(given, name) is not None:
+                msg = f"options: {name} is added here; leave it away, and give expires_in for an end"
+                raise InvalidRequest(msg)
+        secret, now = signing(self.secrets, image.owner), self.clock()
+        exp = None if expires_in is None else int(now.timestamp()) + expires_in
+        text = ",".join([options, f"kid={secret.id}", *([] if exp is None else [f"exp={exp}"])])
+        parse(text)
+        expires_at = None if exp is None else now.fromtimestamp(exp, tz=now.tzinfo)
+        if not family:
+            signature = signatures.sign(secret.secret, image.id, text, ext)
+            path = signatures.path_of(image.id, text, signature, ext)
+            return Signed(path=path, kid=secret.id, expires_at=expires_at)
+        try:
+            signature = signatures.sign_family(secret.secret, image.id, text, ext)
+        except ValueError as error:
+            msg = "options: a family takes width, whatever its value, for the widths to take its place"
+            raise InvalidRequest(msg) from error
+
+        def of_width(width: str) -> str:
+            return signatures.path_of(image.id, signatures.any_width(text, width), signature, ext)
+
+        first, template = of_width(str(self.widths[0])), of_width("{width}")
+        return Signed(path=first, kid=secret.id, expires_at=expires_at, template=template)
+
+
 def signing_routes(
     service: Service, secrets: Secrets, authority: Authority, delivery_url: str, widths: tuple[int, ...]
 ) -> APIRouter:
@@ -75,35 +131,15 @@ def signing_routes(
     def post_sign(body: ToSign, response: Response, caller: reader) -> dict[str, Any]:
         """Sign the address of a transformation of an image: with the newest secret of its owner."""
         image = service.image(caller.owner, body.id)
-        options = parse(body.options)
-        for name in NOT_OF_THE_PICTURE:
-            if getattr(options, name) is not None:
-                msg = f"options: {name} is added here; leave it away, and give expires_in for an end"
-                raise InvalidRequest(msg)
-        secret = signing(secrets, caller.owner)
-        now = service.clock()
-        exp = None if body.expires_in is None else int(now.timestamp()) + body.expires_in
-        text = ",".join([body.options, f"kid={secret.id}", *([] if exp is None else [f"exp={exp}"])])
-        parse(text)
+        signer = Signer(secrets, service.clock, widths)
+        signed = signer.sign(image, body.options, body.ext, family=body.family, expires_in=body.expires_in)
         response.headers["cache-control"] = "no-store"
-        said: dict[str, Any] = {"kid": secret.id}
-        if exp is not None:
-            said["expires_at"] = timestamp(now.fromtimestamp(exp, tz=now.tzinfo))
-        if not body.family:
-            signature = signatures.sign(secret.secret, image.id, text, body.ext)
-            return said | {"url": delivery_url + signatures.path_of(image.id, text, signature, body.ext)}
-        try:
-            signature = signatures.sign_family(secret.secret, image.id, text, body.ext)
-        except ValueError as error:
-            msg = "options: a family takes width, whatever its value, for the widths to take its place"
-            raise InvalidRequest(msg) from error
-        template = signatures.any_width(text, "{width}")
-        url = signatures.path_of(image.id, signatures.any_width(text, str(widths[0])), signature, body.ext)
-        return said | {
-            "url": delivery_url + url,
-            "template": delivery_url + signatures.path_of(image.id, template, signature, body.ext),
-            "widths": list(widths),
-        }
+        said: dict[str, Any] = {"kid": signed.kid, "url": delivery_url + signed.path}
+        if signed.expires_at is not None:
+            said["expires_at"] = timestamp(signed.expires_at)
+        if signed.template is not None:
+            said |= {"template": delivery_url + signed.template, "widths": list(widths)}
+        return said
 
     return router
 

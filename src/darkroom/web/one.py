@@ -75,7 +75,7 @@ def image_page_routes(pages: Pages) -> APIRouter:
         pointed = small_one(image)
         focus = None
         if "at.x" in form and pointed is not None:
-            focus = _share(form, "at.x", pointed.width), _share(form, "at.y", pointed.height)
+            focus = share(_text(form, "at.x"), pointed.width), share(_text(form, "at.y"), pointed.height)
         await run_in_threadpool(service.edit, owner, image_id, Edit(focus=focus))
         return _back(image_id)
 
@@ -107,13 +107,12 @@ def _text(form: FormData, name: str) -> str:
     return str(form.get(name, "")).strip()
 
 
-def _share(form: FormData, name: str, whole: int) -> float:
-    """Return how far into the picture was pointed, from 0 to 1. Raises ``InvalidRequest``."""
-    text = _text(form, name)
-    if not (text.isascii() and text.isdigit() and len(text) < 6):
+def share(at: str, whole: int) -> float:
+    """Return how far into a picture was pointed, from 0 to 1. Raises ``InvalidRequest``."""
+    if not (at.isascii() and at.isdigit() and len(at) < 6):
         msg = "point into the picture to set its focus"
         raise InvalidRequest(msg)
-    return round(min(1.0, int(text) / whole), 4)
+    return round(min(1.0, int(at) / whole), 4)
 
 
 def _back(image_id: str) -> Response:

@@ -36,6 +36,7 @@ class Renderer:
     """
 
     def __init__(self, base_url: str, delivery_url: str, uploads_url: str | None = None) -> None:
+        self.delivery_url = delivery_url
         # Pictures of this very service come from wherever the page does: it may have several names.
         self.delivery = "" if delivery_url == base_url else delivery_url
         self._policy = _policy(delivery_url, uploads_url)

@@ -9,6 +9,7 @@ from darkroom.web.adding import adding_routes
 from darkroom.web.costs import cost_routes
 from darkroom.web.one import image_page_routes
 from darkroom.web.pages import Pages, page_routes
+from darkroom.web.playground import playground_routes
 from darkroom.web.selection import selection_routes
 from darkroom.web.signin import signin_routes
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from darkroom.access import Access
     from darkroom.http.authority import Authority
     from darkroom.http.reception import Reception
+    from darkroom.http.signing import Signer
     from darkroom.service import Service
     from darkroom.web.rendering import Renderer
 
@@ -34,6 +36,8 @@ class Site:
     renderer: Renderer
     reception: Reception
     """Takes in what comes by a form."""
+    signer: Signer
+    """Signs addresses of transformations."""
     counted: Callable[[], str] | None
     """Returns what the service has counted, in Prometheus's words; ``None`` where figures are kept elsewhere."""
 
@@ -43,6 +47,7 @@ class Site:
         router = page_routes(pages)
         router.include_router(image_page_routes(pages))
         router.include_router(selection_routes(pages))
+        router.include_router(playground_routes(pages, self.signer))
         router.include_router(adding_routes(pages, self.reception))
         router.include_router(signin_routes(pages))
         router.include_router(cost_routes(pages, self.counted))

@@ -108,13 +108,18 @@ def snippets(image: Image, delivery: str) -> tuple[Snippet, ...]:
         f'  <img src="{largest}" srcset="{files.plain.srcset}" sizes="100vw" '
         f'width="{files.width}" height="{files.height}" alt="{escape(alt)}" loading="lazy">\n'
     )
-    marked = alt.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
     return (
         Snippet(name="Address", text=largest),
-        Snippet(name="Markdown", text=f"![{marked}]({largest})"),
+        Snippet(name="Markdown", text=markdown(alt, largest)),
         Snippet(name="HTML", text=f"<picture>\n{sources}{shown}</picture>"),
         Snippet(name="srcset", text=files.plain.srcset),
     )
+
+
+def markdown(alt: str, url: str) -> str:
+    """Return what shows a picture in Markdown."""
+    marked = alt.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
+    return f"![{marked}]({url})"
 
 
 def small_one(image: Image) -> Variant | None:

@@ -1,5 +1,7 @@
 // One image: changed where it stands, its focal point set by pointing, deleted with a while to undo it.
 import {call} from "./api.js";
+import {offerCopies} from "./copying.js";
+import {pointedAt, putDot} from "./pointing.js";
 import {showPlaceholders} from "./thumbhash.js";
 import {holdBack} from "./undo.js";
 
@@ -63,40 +65,18 @@ async function more() {
 }
 
 const focus = document.getElementById("focus"), dot = document.getElementById("dot");
-function point(x, y) {
-  dot.style.left = `${100 * x}%`;
-  dot.style.top = `${100 * y}%`;
-  dot.hidden = false;
-}
 if (focus) {
-  if (focus.dataset.x) point(Number(focus.dataset.x), Number(focus.dataset.y));
+  if (focus.dataset.x) putDot(dot, Number(focus.dataset.x), Number(focus.dataset.y));
   focus.querySelector("input[type=image]").addEventListener("click", async (event) => {
     event.preventDefault();
-    const box = event.target.getBoundingClientRect();
-    const isByKey = event.detail === 0;
-    const share = (at, from, whole) => Math.round(10000 * Math.min(1, Math.max(0, (at - from) / whole))) / 10000;
-    const x = isByKey ? .5 : share(event.clientX, box.left, box.width), y = isByKey ? .5 : share(event.clientY, box.top, box.height);
-    point(x, y);
-    const image = await change({focus: [x, y]});
+    const at = pointedAt(event);
+    putDot(dot, ...at);
+    const image = await change({focus: at});
     if (image && image.state !== one.dataset.state) location.reload();
   });
 }
 
-for (const button of document.querySelectorAll("[data-copy]")) {
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    const field = document.getElementById(button.dataset.copy);
-    try {
-      await navigator.clipboard.writeText(field.value);
-    } catch { // not allowed here, or an older browser
-      field.select();
-      document.execCommand("copy");
-    }
-    const name = button.textContent;
-    button.textContent = "Copied";
-    setTimeout(() => { button.textContent = name; }, 1500);
-  });
-}
+offerCopies(document);
 
 document.getElementById("delete").addEventListener("click", (event) => {
   event.preventDefault();
