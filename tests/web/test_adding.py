@@ -1,6 +1,7 @@
 """Adding images in a browser: several at once, broken off and gone on with, and by a plain form."""
 
 import json
+import re
 import uuid
 from collections import Counter
 
@@ -101,6 +102,72 @@ def test_files_are_dropped_and_pasted(served, open_page):
     eventually(lambda: page.locator(".upload").count() == 2, what="both files")
     page.get_by_role("button", name="Upload").click()
     wait_for(page, 2)
+
+
+def folder_with(folder):
+    """A folder with two pictures, one of them deeper, and what else lies in folders."""
+    (folder / "deeper").mkdir(parents=True)
+    (folder / "a.jpg").write_bytes(picture("")["buffer"])
+    (folder / "deeper" / "b.HEIC").write_bytes(pictures.heic(80, 60))
+    (folder / "notes.txt").write_text("no picture")
+    (folder / ".hidden.jpg").write_bytes(picture("")["buffer"])
+    return folder
+
+
+def names_in(page):
+    return sorted(page.locator(".what strong").all_inner_texts())
+
+
+def test_a_folder_is_chosen_and_its_pictures_are_taken(served, open_page, tmp_path):
+    page = open_page(f"{served.url}/add")
+    assert page.get_by_text("Choose a folder").is_visible()
+    page.set_input_files("#folder", folder_with(tmp_path / "holiday"))
+    assert names_in(page) == ["a.jpg", "b.HEIC"]
+    assert "1 file that is no picture" in page.locator(".notice").inner_text()
+    page.get_by_role("button", name="Upload").click()
+    wait_for(page, 2)
+
+
+def test_a_folder_is_dropped_and_its_pictures_are_taken(served, open_page, tmp_path):
+    page = open_page(f"{served.url}/add")
+    session = page.context.new_cdp_session(page)
+    box = page.locator("#drop").bounding_box()
+    data = {"items": [], "files": [str(folder_with(tmp_path / "holiday"))], "dragOperationsMask": 1}
+    where = {"x": box["x"] + 9, "y": box["y"] + 9, "data": data}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, **where})
+    eventually(lambda: names_in(page) == ["a.jpg", "b.HEIC"], what="the pictures of the folder")
+    assert "1 file that is no picture" in page.locator(".notice").inner_text()
+
+
+def test_a_phone_takes_a_photo_with_its_camera(served, open_page):
+    page = open_page(f"{served.url}/add", phone=True, is_mobile=True)
+    assert page.get_by_text("Take a photo").is_visible()
+    assert not page.get_by_text("Choose a folder").is_visible()
+    camera = page.locator("#photo")
+    assert (camera.get_attribute("capture"), camera.get_attribute("accept")) == ("environment", "image/*")
+    page.set_input_files("#photo", picture("image.jpg"))
+    page.get_by_role("button", name="Upload").click()
+    wait_for(page, 1)
+
+
+def test_all_together_have_a_bar_a_rate_and_a_time_and_are_paused_together(served, open_page):
+    page = open_page(f"{served.url}/add")
+    throttle(page, 1_000_000)
+    page.set_input_files("#file", [long_picture("first.jpg"), long_picture("second.jpg")])
+    page.get_by_role("button", name="Upload").click()
+    told = r"^0 of 2 ready · [\d.]+ [kM]B of 4\.0 MB · [\d.]+ [kM]B/s, \d+:\d\d left$"
+    eventually(lambda: re.match(told, page.locator("#told").inner_text()), what="rate and remaining time")
+    bars = page.locator("#uploads progress").evaluate_all("bars => bars.map(bar => bar.value)")
+    assert len(bars) == 3
+    assert all(0 <= value < 1 for value in bars)
+    assert sum(bars) > 0
+    page.get_by_role("button", name="Pause all").click()
+    wait_for(page, 2, "paused")
+    throttle(page, -1)
+    page.get_by_role("button", name="Go on with all").click()
+    wait_for(page, 2)
+    assert page.locator("#all").evaluate("bar => bar.value") == 1
 
 
 def test_a_lost_connection_is_waited_for_and_no_part_that_is_there_goes_again(served, open_page):

@@ -13,12 +13,27 @@ drop.classList.add("with-scripts");
 drop.querySelector("label").textContent = "Choose pictures";
 input.multiple = true;
 input.required = false;
-hint.textContent += " Or drop files or folders here, or paste.";
+document.getElementById("others").hidden = false;
+if (matchMedia("(hover: hover)").matches) hint.textContent += " Or drop files or folders here, or paste.";
 const waiting = interrupted();
 if (waiting.length) {
-  hint.after(Object.assign(document.createElement("p"), {
-    className: "notice", textContent: `Interrupted: ${waiting.join(", ")}. Choose the same files again to go on where they stopped.`,
-  }));
+  notice(`Interrupted: ${waiting.join(", ")}. Choose the same files again to go on where they stopped.`);
+}
+
+function notice(text) {
+  drop.querySelector(".notice")?.remove();
+  hint.after(Object.assign(document.createElement("p"), {className: "notice", textContent: text}));
+}
+
+/** What is a picture by its type, or by its name: browsers do not know the type of every picture. */
+const isPicture = ({type, name}) => type.startsWith("image/") || /\.(jpe?g|png|webp|gif|tiff?|avif|hei[cf]|svg)$/i.test(name);
+
+/** The pictures among the files of a folder; in there lie others, too, which nobody has chosen one by one. */
+function picturesOf(files) {
+  const found = files.filter((file) => !file.name.startsWith(".")), taken = found.filter(isPicture);
+  const others = found.length - taken.length;
+  if (others) notice(`Left out: ${others === 1 ? "1 file that is" : `${others} files that are`} no picture.`);
+  return taken;
 }
 
 function add(files) {
@@ -124,7 +139,10 @@ pauseAll.addEventListener("click", () => {
   }
   next();
 });
-input.addEventListener("change", () => { add(input.files); input.value = ""; });
+for (const one of [input, document.getElementById("photo")]) {
+  one.addEventListener("change", () => { add(one.files); one.value = ""; });
+}
+document.getElementById("folder").addEventListener("change", ({target}) => { add(picturesOf([...target.files])); target.value = ""; });
 addEventListener("paste", (event) => { if (event.clipboardData?.files.length) add(event.clipboardData.files); });
 for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault());
 addEventListener("dragover", () => drop.classList.add("over"));
@@ -132,7 +150,9 @@ addEventListener("dragleave", (event) => { if (!event.relatedTarget) drop.classL
 addEventListener("drop", async (event) => {
   drop.classList.remove("over");
   const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  add(entries.length ? (await Promise.all(entries.map(filesIn))).flat() : event.dataTransfer.files);
+  if (!entries.length) { add(event.dataTransfer.files); return; }
+  const files = async (some) => (await Promise.all(some.map(filesIn))).flat();
+  add([...await files(entries.filter((one) => one.isFile)), ...picturesOf(await files(entries.filter((one) => one.isDirectory)))]);
 });
 addEventListener("beforeunload", (event) => { if ([...rows.keys()].some((one) => one.isSending)) event.preventDefault(); });
 
