@@ -238,6 +238,9 @@ def test_what_is_cancelled_is_gone(served, api, open_page):
     eventually(lambda: not parts_there(served), what="the parts being gone")
     asked = {"q": "cancelled", "state": ["awaiting", "processing", "ready", "failed"]}
     assert api.get("/v1/images", params=asked).json()["items"] == []
+    throttle(page, -1)
+    page.get_by_role("button", name="Try again").click()
+    wait_for(page, 1)
 
 
 def test_what_fails_says_why_in_words_and_can_be_tried_again(served, open_page):

@@ -1,14 +1,19 @@
 """The gallery and its search, in a browser, with scripts and without."""
 
+import dataclasses
 import re
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
 import pictures
 from browser import PHONE, until, violations
+from darkroom import names
+from darkroom.catalog.sqlite import SqliteCatalog
 from darkroom.client import Client, Labels
+from darkroom.model import Failure, State
 
 
 def names_on(page):
@@ -55,6 +60,19 @@ def test_with_scripts_it_goes_on_by_itself(gallery, open_page):
     page = open_page(f"{gallery.url}/?limit=4")
     until(page, "document.querySelectorAll('#tiles > li').length === 10")
     assert page.locator("#following").count() == 0
+    assert names_on(page)[-1] == "Dawn"
+    assert "10 images are shown" in page.locator("#announce").inner_text()
+
+
+def test_every_page_of_it_has_an_address(gallery, open_page):
+    page = open_page(f"{gallery.url}/?limit=4", scripts=False)
+    address = page.locator("#following").get_attribute("href")
+    assert address == page.locator("a[rel=next]").get_attribute("href")
+    other = open_page(f"{gallery.url}{address}")
+    until(other, "document.querySelectorAll('#tiles > li').length === 6")
+    assert names_on(other)[0] == "Coast"
+    other.get_by_role("link", name="Back to the newest").click()
+    other.wait_for_url(f"{gallery.url}/?limit=4")
 
 
 def test_a_search_is_an_address_and_each_criterion_can_be_taken_away(gallery, open_page):
@@ -110,7 +128,48 @@ def test_a_placeholder_is_there_until_the_picture_has_come(gallery, open_page):
     until(page, "[...document.images].every(i => i.complete && i.naturalWidth && !i.style.backgroundImage)")
 
 
-def test_what_is_being_processed_is_shown_when_it_is_ready(gallery, open_page):
+@pytest.fixture
+def catalog(gallery):
+    """The catalog of the gallery's server, to hold images in a state that they pass through in a moment."""
+    catalog = SqliteCatalog(gallery.data / "catalog.sqlite3")
+    yield catalog
+    catalog.close()
+
+
+@pytest.fixture
+def held(catalog):
+    """Two images that stay in processing, newer than all others."""
+    pattern = catalog.walk("", 1)[0]
+    made = []
+    for number in range(2):
+        image_id = names.new_id(datetime.now(UTC) + timedelta(hours=1), uuid.uuid4().bytes[: names.RANDOM_BYTES])
+        new = {"id": image_id, "uploaded_at": names.moment_of(image_id), "version": 1, "title": f"Held {number}"}
+        made.append(catalog.create(dataclasses.replace(pattern, **new, state=State.PROCESSING, variants=())))
+    yield made
+    for image in made:
+        catalog.forget(image.id)
+
+
+def test_what_is_being_processed_becomes_a_picture_or_says_why_not(gallery, catalog, held, open_page):
+    page = open_page(gallery.url)
+    tiles = [page.locator(f'li[data-id="{image.id}"]') for image in held]
+    for tile in tiles:
+        assert "is being processed" in tile.inner_text()
+    assert violations(page) == []
+    tiles[0].get_by_role("checkbox").check()
+    tiles[1].get_by_role("link").focus()
+    variants = catalog.walk("", 1)[0].variants
+    catalog.replace(dataclasses.replace(held[0], state=State.READY, variants=variants), version=1)
+    error = Failure(code="unreadable-image", detail="it is damaged")
+    catalog.replace(dataclasses.replace(held[1], state=State.FAILED, error=error), version=1)
+    tiles[0].locator("img").wait_for()
+    until(page, f"document.querySelector('li[data-id=\"{held[0].id}\"] img').naturalWidth > 0")
+    tiles[1].get_by_text("failed: it is damaged").wait_for()
+    assert tiles[0].get_by_role("checkbox").is_checked()  # what was selected stays so
+    assert tiles[1].get_by_role("link").evaluate("link => link === document.activeElement")
+
+
+def test_a_new_upload_is_shown_when_it_is_ready(gallery, open_page):
     with Client(gallery.url) as client:
         image = client.upload(pictures.jpeg(1600, 1200, comment=uuid.uuid4().bytes), filename="late.jpg", wait=60)
         client.reprocess(image.id)
@@ -126,6 +185,23 @@ def test_what_has_failed_says_why(gallery, open_page):
         assert "damaged" in page.locator(f'li[data-id="{image.id}"]').inner_text()
         assert violations(page) == []
         client.delete(image.id)
+
+
+def test_a_screen_reader_is_told_what_there_is(gallery, open_page):
+    page = open_page(f"{gallery.url}/?tag=sea")
+    tree = page.locator("body").aria_snapshot()
+    for part in (
+        "search:",
+        "searchbox",
+        'navigation "Pages"',
+        "main:",
+        'heading "Images found" [level=1]',
+        'list "Searched for"',
+        'link "Without tag sea"',
+        'link "Summit"',
+        'checkbox "Select Summit"',
+    ):
+        assert part in tree, tree
 
 
 def test_it_is_walked_through_by_keys(gallery, open_page):
@@ -183,12 +259,12 @@ def test_pages_let_nothing_in_from_elsewhere_and_are_small(gallery):
         policy = page.headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
-        names = {"/" + name for name in re.findall(r'(?:src|href)="/(static/[^"]+)"', page.text)}
+        addressed = {"/" + name for name in re.findall(r'(?:src|href)="/(static/[^"]+)"', page.text)}
         imported = ("thumbhash.js", "api.js", "jobs.js", "undo.js")
-        names |= {name.replace("gallery.js", other) for name in names for other in imported}
-        together = len(page.content) + sum(len(client.get(name).content) for name in names)
+        addressed |= {name.replace("gallery.js", other) for name in addressed for other in imported}
+        together = len(page.content) + sum(len(client.get(name).content) for name in addressed)
         assert together < 100_000
-        sheet = next(name for name in names if name.endswith("/pages.css"))
+        sheet = next(name for name in addressed if name.endswith("/pages.css"))
         found = client.get(sheet)
         assert "immutable" in found.headers["cache-control"]
         assert client.get(sheet, headers={"if-none-match": found.headers["etag"]}).status_code == 304

@@ -1,9 +1,11 @@
 """One image in a browser: changed in place, pointed into, copied from, deleted and not deleted."""
 
+import io
 import uuid
 
 import httpx
 import pytest
+from PIL import Image
 
 import pictures
 from browser import until, violations
@@ -148,6 +150,59 @@ def test_without_scripts_it_is_asked_first(api, image, url, open_page):
     page.get_by_role("button", name="Delete it").click()
     page.wait_for_load_state()
     assert api.get(f"/v1/images/{image['id']}").status_code == 404
+
+
+@pytest.fixture
+def copies(gallery):
+    """Four images of one picture: the largest, two of the same bytes, and one smaller and worse; and a hostile name."""
+    whole = landscape(77)
+    with Image.open(io.BytesIO(whole)) as opened:
+        less = pictures.encode(opened.resize((opened.width // 2, opened.height // 2)), "JPEG", quality=55)
+    with Client(gallery.url) as client:
+        made = [
+            client.upload(body, Labels(title=title), filename=f"{title[:9]}.jpg", wait=60)
+            for title, body in (("Whole", whole), ("Again", whole), (HOSTILE, less))
+        ]
+        yield made
+        for one in made:
+            client.delete(one.id)
+
+
+def test_images_like_it_are_beside_it(gallery, copies, open_page):
+    page = open_page(f"{gallery.url}/images/{copies[0].id}")
+    page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    page.get_by_role("heading", name="Images like this one").wait_for()
+    tiles = page.locator(".alike li")
+    assert [one.split("\n") for one in tiles.all_inner_texts()] == [
+        ["Again", "the same file"],
+        [HOSTILE, "nearly the same"],
+    ]
+    until(page, "[...document.querySelectorAll('.alike img')].every(image => image.naturalWidth)")
+    assert page.locator("img[onerror]").count() == 0
+    assert violations(page) == []
+    tiles.first.get_by_role("link").click()
+    page.wait_for_url(f"**/images/{copies[1].id}")
+
+
+def test_without_scripts_they_have_a_page(gallery, copies, open_page):
+    page = open_page(f"{gallery.url}/images/{copies[0].id}", scripts=False)
+    page.get_by_role("link", name="Look for images like this one").click()
+    assert page.locator(".alike li").count() == 2
+    with_scripts = open_page(page.url)
+    assert violations(with_scripts) == []
+
+
+def test_of_an_image_like_no_other_nothing_is_said(gallery, open_page):
+    with Client(gallery.url) as client:
+        made = client.upload(pictures.webp(64, 300), filename="alone.webp", wait=60)
+        page = open_page(f"{gallery.url}/images/{made.id}")
+        with page.expect_response("**/similar"):
+            page.reload()
+        page.wait_for_timeout(200)
+        assert "like this one" not in page.locator("main").inner_text()
+        answer = httpx.get(f"{gallery.url}/images/{made.id}/similar", trust_env=False)
+        assert "There are none" in answer.text
+        client.delete(made.id)
 
 
 def test_all_files_are_made_anew(api, image, url, open_page):
