@@ -122,6 +122,41 @@ def test_a_form_that_does_not_fit_is_refused_and_nothing_of_it_is_kept(disk: Dis
         machine.stop()
 
 
+def test_an_upload_in_parts_goes_on_where_the_disk_was_full(disk: Disk, tmp_path: Path) -> None:
+    """Both for a part that does not fit and for the whole, which lies there beside its parts for a moment."""
+    body = PHOTO.ljust(6 * MEBIBYTE, b"\0")
+    machine = Machine(tmp_path, reserve_bytes=str(RESERVE), part_bytes=str(MEBIBYTE), originals="keep")
+    machine.start()
+    try:
+        with client_of(machine) as client:
+            ticket = client.post("/v1/uploads", json={"filename": "a.jpg", "bytes": len(body)}).json()
+
+            def put_part(number: int) -> httpx.Response:
+                part = ticket["parts"][number - 1]
+                return client.put(part["url"], content=body[(number - 1) * MEBIBYTE : number * MEBIBYTE])
+
+            assert [put_part(number).status_code for number in (1, 2, 3)] == [200] * 3
+            before = stored(machine)
+            disk.fill(leaving=RESERVE + MEBIBYTE // 2)
+            assert is_refused(put_part(4))
+            assert stored(machine) == before
+            assert client.get(ticket["resume_url"]).json()["received"] == [1, 2, 3]
+            disk.relieve()
+            assert [put_part(number).status_code for number in (4, 5, 6)] == [200] * 3
+            before = stored(machine)
+            disk.fill(leaving=RESERVE + len(body) // 2)
+            assert is_refused(client.post(ticket["complete_url"]))
+            assert stored(machine) == before
+            disk.relieve()
+            assert client.post(ticket["complete_url"]).status_code == 200
+            image = settled(client, ticket["id"])
+            assert (image["state"], image["source"]["bytes"]) == ("ready", len(body))
+            assert f"uploads/originals/{ticket['id']}" in stored(machine)
+            assert not any("parts" in name for name in stored(machine))
+    finally:
+        machine.stop()
+
+
 @pytest.mark.parametrize("door", ["small", "ticket"])
 def test_a_disk_that_fills_up_while_a_body_arrives(
     disk: Disk, machine: Machine, client: httpx.Client, door: str

@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from syscalls import Call, Trace
 
 BODY = pictures.jpeg()
+PART = 65_536
+LONG = BODY.ljust(2 * PART + 1, b"\0")
+"""Comes in three parts."""
+PLACED = "link|linkat|rename|renameat|renameat2"
 
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    machine = Machine(tmp_path_factory.mktemp("traced"), workers="1", render_workers="1")
+    machine = Machine(tmp_path_factory.mktemp("traced"), workers="1", render_workers="1", part_bytes=str(PART))
     machine.start()
     try:
         yield machine
@@ -42,10 +46,10 @@ def service(machine: Machine) -> processes.Service:
     return eventually(lambda: processes.service(machine.pid), what="all processes")
 
 
-def stored_before(trace: Trace, image_id: str, answer: str) -> Call:
+def stored_before(trace: Trace, image_id: str, answer: str, *, after: int = -1) -> Call:
     """See that the original, its name, and its event were on the disk before the answer began."""
-    placed = trace.where("link|linkat", f"/uploads/originals/{image_id}")
-    data = trace.where("fsync|fdatasync", "/uploads/put#")
+    placed = trace.where("link|linkat", f"/uploads/originals/{image_id}", after=after)
+    data = trace.where("fsync|fdatasync", "/uploads/put#", after=after)
     assert data.ended < placed.began, "the object could be seen before its bytes were on the disk"
     name = trace.where("fsync|fdatasync", "/uploads/originals>", after=placed.ended)
     event = trace.where("pwrite64", "queue.sqlite3-wal", after=name.ended)
@@ -76,6 +80,33 @@ def test_the_door_of_tickets(machine: Machine, client: httpx.Client, tmp_path: P
     given = trace.where("write|writev|sendto|sendmsg", "HTTP/1.1 201 ", ticket["id"])
     assert durable.ended < given.began, "a ticket was given before its image was on the disk"
     stored_before(trace, ticket["id"], answer.headers["etag"].strip('"'))
+
+
+def test_the_door_of_parts(machine: Machine, client: httpx.Client, tmp_path: Path) -> None:
+    with traced(service(machine).http_workers[0].pid, tmp_path) as trace:
+        ticket = client.post("/v1/uploads", json={"filename": "a.jpg", "bytes": len(LONG)}).json()
+        etags = []
+        for number, part in enumerate(ticket["parts"]):
+            answer = client.put(part["url"], content=LONG[number * PART : (number + 1) * PART])
+            assert answer.status_code == 200
+            etags.append(answer.headers["etag"].strip('"'))
+        assert client.post(ticket["complete_url"]).status_code == 200
+    answered = -1
+    for number, etag in enumerate(etags, start=1):
+        placed = trace.where(PLACED, f"/uploads/parts/{ticket['id']}/{number:05}", after=answered)
+        data = trace.where("fsync|fdatasync", "/uploads/put#", after=answered)
+        assert data.ended < placed.began, "a part could be seen before its bytes were on the disk"
+        name = trace.where("fsync|fdatasync", f"/uploads/parts/{ticket['id']}>", after=placed.ended)
+        said = trace.where("write|writev|sendto|sendmsg", "HTTP/1.1 200 ", etag, after=placed.ended)
+        assert name.ended < said.began, "a part was acknowledged before its name was on the disk"
+        if number == 1:
+            above = trace.where("fsync|fdatasync", "/uploads/parts>", after=answered)
+            assert above.ended < said.began, "a part was acknowledged before its folder was on the disk"
+        answered = said.began
+    stored_before(trace, ticket["id"], f"/v1/images/{ticket['id']}", after=answered)
+    event = trace.where("fsync|fdatasync", "queue.sqlite3-wal", after=answered)
+    removed = trace.where("unlink|unlinkat", f"/uploads/parts/{ticket['id']}/", after=answered)
+    assert event.ended < removed.began, "parts went before the arrival of the whole was on the disk"
 
 
 def test_a_change_and_a_delete(machine: Machine, client: httpx.Client, tmp_path: Path) -> None:
