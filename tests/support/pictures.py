@@ -256,6 +256,29 @@ def marching_gif(*, disposal: int | list[int]) -> bytes:
     return encode(frames[0], "GIF", save_all=True, append_images=frames[1:], **told)
 
 
+def marching_webp(*, told: list[int]) -> bytes:
+    """Return a WebP that does the same; ``told`` is said with each frame (RFC 9649, 2.7.1.1).
+
+    1: it is cleared when the next one comes; 2: it covers what is there also where it is clear.
+    """
+    chunks = [(b"VP8X", struct.pack("<I", 0x12) + _24_bits(39, 29)), (b"ANIM", bytes(6))]
+    for number, (colour, said) in enumerate(zip((RED, GREEN, BLUE, YELLOW), told, strict=True)):
+        frame = Image.new("RGBA", (number * 10 + 10, 30), (0, 0, 0, 0))
+        frame.paste((*colour, 255), (number * 10, 0, number * 10 + 10, 30))
+        pixels = encode(frame, "WEBP", lossless=True)[12:]
+        assert pixels.startswith(b"VP8L")
+        where = _24_bits(0, 0, frame.width - 1, frame.height - 1, 100)
+        chunks.append((b"ANMF", where + bytes([said]) + pixels))
+    body = b"WEBP" + b"".join(
+        kind + struct.pack("<I", len(payload)) + payload + bytes(len(payload) % 2) for kind, payload in chunks
+    )
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def _24_bits(*numbers: int) -> bytes:
+    return b"".join(number.to_bytes(3, "little") for number in numbers)
+
+
 def tiff(
     width: int = 64, height: int = 48, *, pages: int = 1, orientation: int | None = None, mode: str = "RGB"
 ) -> bytes:

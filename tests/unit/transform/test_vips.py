@@ -489,7 +489,17 @@ DISPOSALS = {"left standing": 1, "cleared": 2, "put back": 3, "each in its own w
 @pytest.mark.parametrize("slot", [0, 1], ids=["webp", "gif"])
 @pytest.mark.parametrize("disposal", DISPOSALS.values(), ids=DISPOSALS)
 def test_what_becomes_of_a_frame_when_the_next_one_comes_is_kept(disposal: int | list[int], slot: int) -> None:
-    content = pictures.marching_gif(disposal=disposal)
+    is_kept(pictures.marching_gif(disposal=disposal), slot)
+
+
+@pytest.mark.parametrize("slot", [0, 1], ids=["webp", "gif"])
+@pytest.mark.parametrize("told", [[0] * 4, [1] * 4, [2] * 4, [3] * 4, [0, 3, 0, 2], [2, 0, 1, 0]], ids=str)
+def test_what_becomes_of_a_frame_of_a_webp_is_kept(told: list[int], slot: int) -> None:
+    is_kept(pictures.marching_webp(told=told), slot)
+
+
+def is_kept(content: bytes, slot: int) -> None:
+    """See that every frame of a marching picture looks as another library shows it."""
     body = made(content, recipe(40, 30, Format.AVIF, Format.JPEG)).slots[slot].body
     wanted, found = bars(content), bars(body)
     assert len(wanted) == len(found) == 4
@@ -501,7 +511,7 @@ def test_what_becomes_of_a_frame_when_the_next_one_comes_is_kept(disposal: int |
 
 
 def bars(content: bytes) -> list[tuple[Color, ...]]:
-    """Return of each frame of a marching GIF, as it is shown, the colours of its four bars."""
+    """Return of each frame of a marching picture, as it is shown, the colours of its four bars."""
     with Image.open(io.BytesIO(content)) as image:
         frames = [frame.convert("RGBA") for frame in ImageSequence.Iterator(image)]
     return [tuple(color(frame, x, 0.5) for x in (0.12, 0.37, 0.62, 0.87)) for frame in frames]
