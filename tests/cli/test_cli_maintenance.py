@@ -260,7 +260,7 @@ def test_what_has_not_failed_is_said_not_to_have(darkroom: Any, client: httpx.Cl
         yes = ("--yes",) if command == "drop" else ()
         ran = darkroom("failed", command, image["id"], *yes)
         assert (ran.code, "nothing of this id has failed" in ran.err) == (1, True)
-    for arguments in (("retry",), ("retry", "--all", image["id"]), ("drop", "--yes")):
+    for arguments in (("retry",), ("retry", "--all", image["id"]), ("drop", "--yes"), ("drop",)):
         ran = darkroom("failed", *arguments)
         assert (ran.code, "--all" in ran.err) == (1, True)
 

@@ -70,6 +70,7 @@ def retry_failed(
     """Try again: images are made anew from their originals, events are worked on once more."""
     from darkroom import failures  # noqa: PLC0415 # brings in the whole service
 
+    _check_chosen(ids, all_=all_)
     with library(data, stage, region) as opened:
 
         def retry(one: "Case") -> None:
@@ -92,6 +93,7 @@ def drop_failed(
     """Give up: failed images are deleted for good, their originals too, and events are forgotten."""
     from darkroom import failures  # noqa: PLC0415 # brings in the whole service
 
+    _check_chosen(ids, all_=all_)
     if not yes:
         what = "all that failed" if all_ else "this" if len(ids or ()) == 1 else f"these {len(ids or ())}"
         typer.confirm(f"Drop {what} for good?", abort=True, err=True)
@@ -109,8 +111,6 @@ def _for_each(service: "Service", ids: list[str] | None, act: Callable[["Case"],
     from darkroom import failures  # noqa: PLC0415 # brings in the whole service
     from darkroom.errors import Refused  # noqa: PLC0415 # likewise
 
-    if bool(ids) is all_:
-        fail("say which by their ids, as darkroom failed list shows them, or give --all")
     refused = False
     # All at first, because what is tried again or dropped is no case any more.
     for known in list(failures.cases(service)) if all_ else ids or []:
@@ -124,6 +124,11 @@ def _for_each(service: "Service", ids: list[str] | None, act: Callable[["Case"],
             refused = True
     if refused:
         raise typer.Exit(1)
+
+
+def _check_chosen(ids: list[str] | None, *, all_: bool) -> None:
+    if bool(ids) is all_:
+        fail("say which by their ids, as darkroom failed list shows them, or give --all")
 
 
 def _work_of(grave: "Buried") -> str:
