@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from darkroom import figures as f
 from darkroom import names
 from darkroom.errors import AlreadyExists, Conflict, Expired, NotFound, Unavailable
+from darkroom.events import ObjectCreated
 from darkroom.model import Parts, State
 from darkroom.steps import Step
 from darkroom.uploads import PartedPromise, PartedTicket, part_bytes_of
@@ -75,9 +76,23 @@ class InParts:
 
     def again(self, image: Image) -> PartedTicket:
         """Return the ticket of an upload as it stands. Raises ``AlreadyExists`` once it is completed, ``Expired``."""
-        self.admit(image.id)
+        try:
+            self.admit(image.id)
+        except AlreadyExists:
+            self._announce(image.id)
+            raise
         self._check_time(image)
         return self._ticket(image, self.service.parted.received(_promise(image)))
+
+    def _announce(self, image_id: str) -> None:
+        """Publish an arrival again that is not worked on: who completed it may have died before, and nobody will again.
+
+        For whoever is told that an upload is complete does not complete it.
+        """
+        image = self.service.delivered(image_id)
+        original = None if image is None or image.state is not State.AWAITING else self.service.original_of(image)
+        if original is not None:
+            self.service.queue.publish(ObjectCreated(key=original.key, etag=original.etag))
 
     def by_token(self, image_id: str, token: str) -> Image:
         """Return the image of an upload, for who holds its token. Raises ``NotFound``, ``AlreadyExists``."""

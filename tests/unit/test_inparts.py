@@ -209,6 +209,19 @@ def test_an_upload_that_died_before_its_arrival_was_told_is_told_by_the_next_com
     assert list(room.uploads.list("")) == []
 
 
+def test_whoever_asks_is_told_that_it_is_complete_only_once_its_arrival_is_told(room: Room, tmp_path: Path) -> None:
+    """A completion died before that, and its uploader asks how far it came: nobody completes it again then."""
+    image, ticket = opened(room)
+    send(room, image, tmp_path)
+    room.uploads.put(names.original_key(image.id), BODY, content_type="image/jpeg")
+    with pytest.raises(AlreadyExists):
+        InParts(room.service).again(InParts(room.service).by_token(image.id, ticket.token))
+    room.settle()
+    ready = room.get(image)
+    assert ready is not None
+    assert ready.state is State.READY
+
+
 def test_quotas_hold_for_uploads_in_parts(room: Room) -> None:
     quota = Quota(open_tickets=1)
     room.service = dataclasses.replace(room.service, rules=dataclasses.replace(room.service.rules, quota=quota))
