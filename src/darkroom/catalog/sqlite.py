@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING
 
 from darkroom import names
@@ -321,8 +322,11 @@ class SqliteCatalog:
                 connection.execute("ROLLBACK")
 
 
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _text(image: Image) -> str:
-    return json.dumps(to_document(image), separators=(",", ":"))
+    return _encoded(to_document(image))
 
 
 def _columns(image: Image) -> tuple[int | bytes | None, ...]:
@@ -343,30 +347,39 @@ _UPDATE = f"UPDATE images SET {', '.join(f'{column} = ?' for column in _COLUMNS)
 
 def _add(connection: sqlite3.Connection, images: Sequence[Image], kinds: frozenset[terms.Kind]) -> None:
     """Write images that there are not."""
-    under = [(image, terms.terms(image, kinds)) for image in images]
+    under = [(image, terms.terms(image, kinds)) for image in sorted(images, key=lambda image: image.id)]
     known = {owner: _numbers(connection, owner, wanted) for owner, wanted in _by_owner(under).items()}
     numbers = [[known[image.owner][term] for term in wanted] for image, wanted in under]
+    entries: defaultdict[int, list[str]] = defaultdict(list)
+    for (image, _), its_numbers in zip(under, numbers, strict=True):
+        for number in its_numbers:
+            entries[number].append(image.id)
     # In the order of the index, so that each of its pages is come to once.
-    entries = sorted((number, image.id) for image, found in zip(images, numbers, strict=True) for number in found)
-    connection.executemany("INSERT INTO entries (term, image) VALUES (?, ?)", entries)
-    counts = Counter(number for number, _ in entries)
     connection.executemany(
-        "UPDATE terms SET images = images + ? WHERE number = ?", [(more, number) for number, more in counts.items()]
+        "INSERT INTO entries (term, image) VALUES (?, ?)",
+        ((number, image_id) for number in sorted(entries) for image_id in entries[number]),
+    )
+    connection.executemany(
+        "UPDATE terms SET images = images + ? WHERE number = ?",
+        ((len(entries[number]), number) for number in sorted(entries)),
     )
     first = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM documents").fetchone()[0]
     connection.executemany(
         "INSERT INTO documents (number, document, terms) VALUES (?, ?, ?)",
-        [
-            (number, _text(image), as_json(found))
-            for number, (image, found) in enumerate(zip(images, numbers, strict=True), first)
-        ],
+        (
+            (number, _text(image), as_json(its_numbers))
+            for number, ((image, _), its_numbers) in enumerate(zip(under, numbers, strict=True), first)
+        ),
     )
     connection.executemany(
-        _INSERT, [(number, *_columns(image), image.id) for number, image in enumerate(images, first)]
+        _INSERT, ((number, *_columns(image), image.id) for number, (image, _) in enumerate(under, first))
     )
-    for image in images:
-        _account(connection, image.owner, quotas.stored_bytes(image))
-        sqlite_labels.count(connection, image.owner, None, image)
+    stored: Counter[str] = Counter()
+    for image, _ in under:
+        stored[image.owner] += quotas.stored_bytes(image)
+    for owner, more in stored.items():
+        _account(connection, owner, more)
+    sqlite_labels.count_new(connection, images)
 
 
 def _by_owner(under: Iterable[tuple[Image, frozenset[str]]]) -> dict[str, set[str]]:
@@ -380,12 +393,15 @@ def _by_owner(under: Iterable[tuple[Image, frozenset[str]]]) -> dict[str, set[st
 def _numbers(connection: sqlite3.Connection, owner: str, wanted: Collection[str]) -> dict[str, int]:
     """Return the numbers of terms, given to those that are new."""
     known = {term: number for term, number, _ in known_terms(connection, owner, wanted)}
-    new = [term for term in wanted if term not in known]
+    new = sorted(term for term in wanted if term not in known)
     if new:
+        first = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM terms").fetchone()[0]
+        given = dict(zip(new, count(first)))
         connection.executemany(
-            "INSERT INTO terms (owner, term, images) VALUES (?, ?, 0)", [(owner, term) for term in sorted(new)]
+            "INSERT INTO terms (number, owner, term, images) VALUES (?, ?, ?, 0)",
+            ((number, owner, term) for term, number in given.items()),
         )
-        known |= {term: number for term, number, _ in known_terms(connection, owner, new)}
+        known |= given
     return known
 
 

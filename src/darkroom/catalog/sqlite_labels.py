@@ -8,6 +8,7 @@ from darkroom.catalog.labels import Label, changes, end_of, spelled
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterable
 
     from darkroom.catalog.labels import LabelKind
     from darkroom.model import Image
@@ -54,21 +55,33 @@ FROM (
 ) AS found JOIN images ON images.id = found.newest JOIN documents ON documents.number = images.document"""
 
 
+_MORE = (
+    "INSERT INTO labels (owner, kind, key, name, images) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET images = images + excluded.images, name = excluded.name"
+)
+
+
 def count(connection: sqlite3.Connection, owner: str, before: Image | None, after: Image | None) -> None:
     """Bring the counts from one state of an image to the next."""
     for one in changes(spelled(before), spelled(after)):
         where = (owner, one.kind.value, one.key)
         if one.name is not None:
-            connection.execute(
-                "INSERT INTO labels (owner, kind, key, name, images) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET images = images + excluded.images, name = excluded.name",
-                (*where, one.name, one.more),
-            )
+            connection.execute(_MORE, (*where, one.name, one.more))
             continue
         connection.execute(
             "UPDATE labels SET images = images + ? WHERE owner = ? AND kind = ? AND key = ?", (one.more, *where)
         )
         connection.execute("DELETE FROM labels WHERE owner = ? AND kind = ? AND key = ? AND images = 0", where)
+
+
+def count_new(connection: sqlite3.Connection, images: Iterable[Image]) -> None:
+    """Count images that were not there: what ``count`` does for one after the other, each name written once."""
+    found: dict[tuple[str, str, str], tuple[str, int]] = {}
+    for image in images:
+        for (kind, key), name in spelled(image).items():
+            where = (image.owner, kind.value, key)
+            found[where] = (name, found[where][1] + 1 if where in found else 1)
+    connection.executemany(_MORE, ((*where, *more) for where, more in sorted(found.items())))
 
 
 def listed(

@@ -27,9 +27,12 @@ def packed(found: tuple[Lab, ...]) -> bytes | None:
 
 
 def _any_near(found: bytes | None, lightness: int, a: int, b: int) -> bool:
-    # ``colors.near``, without a call: this is asked of every image that is looked at.
+    # ``colors.near``, without a call and for the lightness alone first: this is asked of every image that is looked at.
     for x, y, z in _LAB.iter_unpack(found or b""):
-        if (x - lightness) * (x - lightness) + (y - a) * (y - a) + (z - b) * (z - b) < _NEAR:
+        if (
+            -colors.NEAR < x - lightness < colors.NEAR
+            and (x - lightness) * (x - lightness) + (y - a) * (y - a) + (z - b) * (z - b) < _NEAR
+        ):
             return True
     return False
 
@@ -125,24 +128,24 @@ def _walk(  # all that one statement is made of
 
 
 def _tests(plan: Plan, others: Iterable[_Group]) -> tuple[list[str], list[str | int | bytes]]:
-    """Return what must not hold of an image, as SQL, and its values; what excludes the most images comes first."""
-    tests: list[str] = []
-    values: list[str | int | bytes] = []
-    for group in others:
-        if group.coarse:
-            continue
-        if len(group.numbers) == 1:
-            tests.append(_NOT_UNDER)
-            values.append(group.numbers[0])
-        else:
-            tests.append(_NOT_UNDER_ANY)
-            values.append(as_json(group.numbers))
+    """Return what must not hold of an image, as SQL, and its values; what excludes the most images comes first.
+
+    So what nearly all images are under comes last, after measures and colours: those exclude most images, as a rule.
+    """
+    exact = [group for group in others if not group.coarse]
+    found = [_not_under(group) for group in exact if group.walkable]
     measured = [f"{span.measure} BETWEEN ? AND ?" for span in plan.ranges]
     bounds: list[str | int | bytes] = [bound for span in plan.ranges for bound in (span.least, span.most)]
     if plan.color is not None:
         measured.append("any_near(colors, ?, ?, ?)")
         bounds.extend(plan.color)
     if measured:
-        tests.append(_NOT_MEASURING.format(" AND ".join(measured)))
-        values.extend(bounds)
-    return tests, values
+        found.append((_NOT_MEASURING.format(" AND ".join(measured)), bounds))
+    found.extend(_not_under(group) for group in exact if not group.walkable)
+    return [test for test, _ in found], [value for _, values in found for value in values]
+
+
+def _not_under(group: _Group) -> tuple[str, list[str | int | bytes]]:
+    if len(group.numbers) == 1:
+        return _NOT_UNDER, [group.numbers[0]]
+    return _NOT_UNDER_ANY, [as_json(group.numbers)]

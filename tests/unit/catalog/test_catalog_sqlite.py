@@ -61,6 +61,29 @@ def test_the_index_holds_exactly_the_terms_of_the_images(library: list[Image], d
         catalog.close()
 
 
+@settings(deadline=None, max_examples=30)
+@given(library=libraries(at_most=10), share=st.floats(0, 1))
+def test_images_written_together_are_there_as_if_one_after_the_other(library: list[Image], share: float) -> None:
+    told = (
+        """SELECT id, version, tombstone, width, height, bytes, stored, taken, colors, documents.document
+        FROM images JOIN documents ON number = images.document ORDER BY id""",
+        "SELECT owner, bytes FROM owners ORDER BY owner",
+        "SELECT owner, kind, key, name, images FROM labels ORDER BY owner, kind, key",
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        together, singly = Path(folder) / "together.sqlite", Path(folder) / "singly.sqlite"
+        catalog, other = SqliteCatalog(together), SqliteCatalog(singly)
+        first = round(share * len(library))
+        catalog.create_together(library[:first])
+        catalog.create_together(library[first:])
+        for one in library:
+            other.create(one)
+        assert_index_of(together, library)
+        assert [rows(together, sql) for sql in told] == [rows(singly, sql) for sql in told]
+        catalog.close()
+        other.close()
+
+
 def test_a_change_that_search_does_not_see_leaves_the_index_alone(catalog: SqliteCatalog) -> None:
     catalog.create(image(0, tags=("cat", "dog")))
     connection = catalog._database._connection()
