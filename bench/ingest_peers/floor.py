@@ -12,7 +12,7 @@ import pyvips
 from turns import Stopwatch, take_turns, task
 
 SAVERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "jpeg": ("jpegsave_buffer", {"optimize_coding": True}),
+    "jpeg": ("jpegsave_buffer", {"optimize_coding": True, "quant_table": 5}),
     "webp": ("webpsave_buffer", {"effort": 4}),
     "avif": ("heifsave_buffer", {"compression": "av1", "effort": 0, "bitdepth": 8}),
 }

@@ -146,7 +146,7 @@ PARTS = st.one_of(
     ),
     st.builds("{}={}".format, st.sampled_from(["blur", "sharpen", "dpr"]), st.decimals(0, 101, places=2)),
     st.builds("dpr={}".format, st.decimals(1, 4, places=2)),
-    st.builds("quality={}".format, st.integers(78, 82)),
+    st.builds("quality={}".format, st.integers(75, 79)),
     st.builds("crop={}:{}:{}:{}".format, *[st.integers(0, 70_000)] * 4),
     st.builds("background={}".format, st.text("0123456789abcdefABCDEFg", min_size=5, max_size=7)),
     st.sampled_from(["fit=cover", "fit=contain", "flip=v", "flip=h", "rotate=90", "rotate=180", "rotate=270"]),

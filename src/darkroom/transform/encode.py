@@ -25,6 +25,13 @@ _LONG_ANIMATION = 10_000_000
 """Pixels of all frames together from which an animation is encoded in a hurry."""
 
 
+_TABLE = 5
+"""Which of its quantization tables libjpeg takes: that of Klein, Silverstein and Carney, "Relevance of human vision to
+JPEG-DCT compression" (1992). At equal SSIMULACRA2 a photo has an eighth fewer bytes than with the table that the
+standard gives as an example (ITU-T T.81, annex K), which most others take, in no more time (bench/quality.py).
+"""
+
+
 class Encoded(NamedTuple):
     """A finished file and the format that it is in."""
 
@@ -48,10 +55,12 @@ def encode(picture: pyvips.Image, frame_height: int, encoding: Encoding) -> Enco
     ``picture`` is 8-bit sRGB in memory: grey, red, green and blue, or either with alpha; the frames of an animation,
     each ``frame_height`` high, lie below one another.
 
-    JPEG is baseline with its own Huffman tables: progressive is 4 % smaller, but takes twice as long to make and to
-    show, and those who are given a JPEG are the old and the small. Trellis takes six times as long. AVIF has effort 0,
-    because effort 4 takes forty times as long. Long animations are encoded in a hurry, since a hundred megapixels of
-    them take a minute: WebP in half the time and 6 % larger, GIF in two thirds of it.
+    What each format is made with is chosen by measurement (bench/quality.py). JPEG is baseline with
+    its own Huffman tables: progressive is no smaller at this size, takes twice as long to make and to show, and those
+    who are given a JPEG are the old and the small. Trellis saves a few bytes in a hundred for many times the processor
+    time. AVIF has effort 0, because effort 1 takes twice to three times as long and effort 4 forty times. Long
+    animations are encoded in a hurry, since a hundred megapixels of them take a minute: WebP in half the time and 6 %
+    larger, GIF in two thirds of it.
     """
     return Encoded(encoding.format, _file(picture, frame_height, encoding))
 
@@ -61,7 +70,8 @@ def _file(picture: pyvips.Image, frame_height: int, encoding: Encoding) -> bytes
     hurry = picture.width * picture.height > _LONG_ANIMATION and picture.height > frame_height
     match encoding.format:
         case Format.JPEG:
-            return bytes(picture.jpegsave_buffer(Q=quality, optimize_coding=True, keep="none"))
+            options = {"optimize_coding": True, "quant_table": _TABLE}
+            return bytes(picture.jpegsave_buffer(Q=quality, keep="none", **options))
         case Format.AVIF:
             return bytes(picture.heifsave_buffer(Q=quality, compression="av1", effort=0, bitdepth=8, keep="none"))
         case Format.WEBP:
