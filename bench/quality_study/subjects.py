@@ -67,7 +67,7 @@ def all_of_them(folders: Sequence[Path], shipped: Path, most: int) -> Iterator[S
 def _opened(path: Path) -> Image.Image:
     with Image.open(path) as file:
         picture = ImageOps.exif_transpose(file)
-        if picture.mode in {"RGBA", "LA"} and picture.getchannel("A").getextrema()[0] < 255:
+        if picture.mode in {"RGBA", "LA"} and any(picture.getchannel("A").histogram()[:255]):
             return picture.convert("RGBA")
         return picture.convert("RGB")
 
