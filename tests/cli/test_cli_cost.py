@@ -87,6 +87,13 @@ def test_the_chart_is_a_picture_with_every_service_that_costs_anything(tmp_path)
     assert {"total", "S3 storage", "API Gateway", "month", "times as many people"} <= texts
 
 
+def test_very_many_people_have_a_chart_too(tmp_path):
+    path = tmp_path / "cost.svg"
+    done = cost("--users", "1e10", "--chart", str(path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "times as many people" in path.read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "names"),
     [
@@ -99,6 +106,10 @@ def test_the_chart_is_a_picture_with_every_service_that_costs_anything(tmp_path)
         (["--preset", "none"], "article-corrected"),
         (["--month", "0"], "month"),
         (["--measured"], "--days"),
+        (["--days", "3"], "--measured"),
+        (["--csv", "--json"], "--csv"),
+        (["--csv", "--compare"], "--csv"),
+        (["--chart", "cost.png"], ".svg"),
     ],
 )
 def test_what_is_wrong_is_named_in_a_sentence(arguments, names):

@@ -22,7 +22,9 @@ def cost(  # noqa: PLR0913 # what people know of their workload is an option eac
     uploaders: Annotated[float | None, typer.Option(metavar="SHARE", help="Share that uploads, 0 to 1.")] = None,
     images: Annotated[float | None, typer.Option(metavar="NUMBER", help="Images a day of each uploader.")] = None,
     views: Annotated[float | None, typer.Option(metavar="NUMBER", help="Views a day of each reader.")] = None,
-    upload_bytes: Annotated[float | None, typer.Option(metavar="BYTES", help="Of an original.")] = None,
+    upload_bytes: Annotated[
+        float | None, typer.Option(metavar="BYTES", help="Of an original; counts where those are kept or pass the API.")
+    ] = None,
     view_bytes: Annotated[float | None, typer.Option(metavar="BYTES", help="Of a picture looked at.")] = None,
     kept: Annotated[float | None, typer.Option(metavar="MONTHS", help="How long an image is kept.")] = None,
     numbers: Annotated[
@@ -69,9 +71,8 @@ def cost(  # noqa: PLR0913 # what people know of their workload is an option eac
         "kept": kept,
     }
     try:
-        scenario = named(preset)
-        if measured:
-            scenario = _running(scenario, server, key, days)
+        _check_output(json=json, table=table, more=compare or eager or assumptions, chart=chart)
+        scenario = _running(named(preset), server, key, days) if measured else _unmeasured(named(preset), days)
         scenario = with_people(scenario, GIVEN, people).with_numbers(GIVEN, **dict(map(number_of, numbers or [])))
         known = load_prices(region, prices)
         itemised, months = bill(scenario, known, month), bills(scenario, known, max(month, 12))
@@ -97,6 +98,15 @@ def cost(  # noqa: PLR0913 # what people know of their workload is an option eac
         raise typer.Exit(1) from error
 
 
+def _check_output(*, json: bool, table: bool, more: bool, chart: Path | None) -> None:
+    """Raise ``InvalidRequest`` for outputs that cannot be had together, and for a chart that is none of SVG."""
+    if table and (json or more):
+        raise InvalidRequest("--csv is every line of every month and nothing else; leave the other outputs out")
+    if chart is not None and chart.suffix.lower() != ".svg":
+        msg = f"--chart {chart}: the chart is SVG; give the file a name that ends in .svg"
+        raise InvalidRequest(msg)
+
+
 def _running(scenario: "Scenario", server: str, key: str, days: float | None) -> "Scenario":
     """Return the scenario with what a running service has counted."""
     from darkroom.cost.measured import from_running  # noqa: PLC0415 # as above
@@ -105,6 +115,13 @@ def _running(scenario: "Scenario", server: str, key: str, days: float | None) ->
         raise InvalidRequest("say with --days in how many days the service has counted: since it was last started")
     with connected(server, key) as client:
         return from_running(scenario, client.figures(), days)
+
+
+def _unmeasured(scenario: "Scenario", days: float | None) -> "Scenario":
+    """Return the scenario, if nothing is said of a running service."""
+    if days is not None:
+        raise InvalidRequest("--days says in how many days a running service has counted; give --measured with it")
+    return scenario
 
 
 def number_of(text: str) -> tuple[str, float]:

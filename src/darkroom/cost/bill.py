@@ -105,7 +105,9 @@ def _usage(it: Scenario, month: int) -> Iterator[tuple[str, str, str, float]]:
     yield "S3 requests", "get", "s3.get", uploads * it.gets + misses
     if it.sweeps:
         yield "S3 requests", "sweeps", "s3.put", it.sweeps * max(1.0, kept * _objects(it) / LISTED)
-    yield "S3 storage", "variants", "s3.storage", _stored(it, month)
+    if it.originals_kept:
+        yield "S3 storage", "originals", "s3.storage", _stored(it, month, it.upload_bytes)
+    yield "S3 storage", "variants", "s3.storage", _stored(it, month, it.stored_bytes)
 
     yield (
         "DynamoDB",
@@ -152,8 +154,8 @@ def _objects(it: Scenario) -> float:
     return max(0.0, it.puts - 1)
 
 
-def _stored(it: Scenario, month: int) -> float:
-    """Return the GB-months of storage: what comes in a month is there for half of it, unless read otherwise."""
+def _stored(it: Scenario, month: int, each: float) -> float:
+    """Return the GB-months of ``each`` bytes of every image: a month's are there for half of it, unless otherwise."""
     months = min(month, it.kept_months) - (0 if it.whole_month else 0.5)
     kept = it.uploads * (1 - it.deleted_share) * months
-    return kept * it.stored_bytes / (1e9 if it.decimal_storage else GIB)
+    return kept * each / (1e9 if it.decimal_storage else GIB)

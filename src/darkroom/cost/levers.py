@@ -67,6 +67,7 @@ def _tried(it: Scenario, prices: Prices, month: int) -> Iterator[tuple[str, floa
     yield "copies of deleted images lapse at the edge, not purged", changed(purges=0)
     yield "a sweep a month", changed(sweeps=min(it.sweeps, 1))
     yield "no backup of the database for every moment", changed(backups=0)
+    yield "no originals kept", changed(originals_kept=0)
     yield "images kept for a year", changed(kept_months=min(it.kept_months, 12))
     plans = [(plan, _with_plan(it, prices, month, plan)) for plan in prices.plans if plan.usd]  # the free one throttles
     if plans:
@@ -90,7 +91,7 @@ def _with_plan(it: Scenario, prices: Prices, month: int, plan: Plan) -> float:
     left = 1 - min(1.0, plan.requests / max(1.0, it.views), plan.gib / max(1.0, carried))
     paid = prices["cloudfront.egress"].dollars(carried * left)[1]
     paid += prices["cloudfront.request"].dollars(it.views * left)[1]
-    stored = next(line for line in whole.lines if line.service == "S3 storage")
+    stored = next(line for line in whole.lines if line.item == "variants")
     credit = min(stored.dollars, prices["s3.storage"].dollars(min(plan.s3_gib, stored.quantity))[1])
     return rest + plan.usd + paid - credit
 
@@ -105,10 +106,13 @@ def _elsewhere(it: Scenario, prices: Prices, month: int) -> float:
     """
     whole = bill(it, prices, month)
     dropped = {"Lambda@Edge", "S3 storage", "CloudFront bytes", "CloudFront requests"}
-    rest = _without(whole, lambda service, item: service in dropped or (service, item) == ("S3 requests", "put"))
+    rest = _without(
+        whole,
+        lambda service, item: (service in dropped and item != "originals") or (service, item) == ("S3 requests", "put"),
+    )
     misses = it.views * (1 - it.hit_rate)
     rest -= misses * prices["s3.get"].tiers[0][1]
-    stored = next(line for line in whole.lines if line.service == "S3 storage")
+    stored = next(line for line in whole.lines if line.item == "variants")
     put = it.uploads * max(0.0, it.puts - 1)
     rest += prices["s3.put"].dollars(it.uploads * min(1.0, it.puts))[1]
     rest += prices["r2.storage"].dollars(math.ceil(stored.quantity))[1]

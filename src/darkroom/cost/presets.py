@@ -64,6 +64,9 @@ def preset(name: str) -> Scenario:
     return PRESETS[name]()
 
 
+API_UNIT = 512 * 1024
+"""Bytes of a request that an HTTP API meters as one."""
+
 PEOPLE = {
     "users": "daily_users",
     "uploaders": "uploader_share",
@@ -79,9 +82,12 @@ PEOPLE = {
 def with_people(scenario: Scenario, source: str, given: Mapping[str, float | None]) -> Scenario:
     """Return the scenario with what is given of ``PEOPLE``; who does not upload looks at images.
 
+    Where the bytes of an upload go through the API, it meters them: there an upload has more units than calls.
     Raises ``InvalidRequest`` for a number out of bounds.
     """
     numbers = {PEOPLE[name]: value for name, value in given.items() if value is not None}
     if "uploader_share" in numbers:
         numbers["reader_share"] = min(1.0, max(0.0, 1 - numbers["uploader_share"]))
+    if "upload_bytes" in numbers and scenario.api_units > scenario.calls:
+        numbers["api_units"] = scenario.calls - 1 + max(1, -(-numbers["upload_bytes"] // API_UNIT))
     return scenario.with_numbers(source, **numbers)

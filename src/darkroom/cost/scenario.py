@@ -26,6 +26,7 @@ class Scenario(Numbers):
 
     # What is kept.
     stored_bytes: float = number(230 * 1024, "bytes", "kept of an image, all variants together")
+    originals_kept: float = number(0, "0 or 1", "originals are kept, too, once the variants are made", most=1)
     kept_months: float = number(math.inf, "months", "that an image is kept", most=math.inf, least=1)
     item_bytes: float = number(1024, "bytes", "kept of an image in the database, its search terms too")
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from darkroom.cost.bill import bill, images_kept
 from darkroom.cost.levers import levers
 from darkroom.cost.numbers import entries
-from darkroom.cost.presets import preset
+from darkroom.cost.presets import preset, with_people
 from darkroom.cost.prices import load_prices
 from darkroom.cost.scenario import Scenario
 from darkroom.errors import BadConfiguration, InvalidRequest
@@ -94,6 +94,29 @@ def test_images_that_are_removed_after_a_while_stop_costing_more() -> None:
     kept = preset("article-corrected").with_numbers("given", kept_months=3)
     assert images_kept(kept, 2) < images_kept(kept, 3) == images_kept(kept, 36)
     assert bill(kept, PRICES, 4).total == bill(kept, PRICES, 36).total
+
+
+def test_originals_cost_what_the_api_meters_and_what_is_stored_of_them() -> None:
+    def lines(scenario: Scenario) -> dict[tuple[str, str], float]:
+        return {(line.service, line.item): line.dollars for line in bill(scenario, PRICES, 1).lines}
+
+    larger = {"upload_bytes": 10 * 2**20}
+    through_the_api = lines(with_people(preset("article"), "given", larger))
+    assert through_the_api["API Gateway", "uploads"] == pytest.approx(360_000 * 20 * 1.25e-6)
+    ours = with_people(preset("darkroom"), "given", larger)
+    assert lines(ours) == lines(preset("darkroom"))
+    kept = lines(ours.with_numbers("given", originals_kept=1))
+    images = 360_000 * 0.99 / 2
+    assert kept.pop(("S3 storage", "originals")) == pytest.approx(images * 10 / 1024 * 0.025)
+    assert kept == lines(ours)
+
+
+def test_levers_leave_originals_where_they_are() -> None:
+    def saving(scenario: Scenario) -> float:
+        return next(each.saving for each in levers(scenario, PRICES, 12) if "R2" in each.about)
+
+    ours = preset("darkroom")
+    assert saving(ours.with_numbers("given", originals_kept=1)) == pytest.approx(saving(ours))
 
 
 @pytest.mark.parametrize("value", [-1.0, math.nan, math.inf, -math.inf, 1e300])
