@@ -59,6 +59,28 @@ def add(page: Page, url: str) -> None:
     page.evaluate("scrollTo(0, 0)")
 
 
+def search(page: Page, url: str) -> None:
+    """Show a search by several criteria."""
+    page.goto(f"{url}/?q=tag:hills&format=jpeg&min_width=1000&uploaded_after=2026-01-01&color=4f6d8f")
+    until(page, "[...document.images].every(image => image.complete || image.loading === 'lazy')")
+    page.wait_for_timeout(300)
+
+
+def select(page: Page, url: str) -> None:
+    """Show some images selected, after they were given a tag."""
+    page.goto(url)
+    page.click(".selecting")
+    for number in (1, 2, 4):
+        page.locator(".tile").nth(number).click()
+    page.fill("#deed-tags", "favourites")
+    page.click("button[value=add_tags]")
+    page.get_by_text("3 of 3 images done").wait_for()
+    page.mouse.move(0, 0)
+    page.evaluate("scrollTo(0, 0)")
+    until(page, "[...document.images].every(image => image.complete || image.loading === 'lazy')")
+    page.wait_for_timeout(300)
+
+
 def take(page: Page, name: str) -> None:
     """Take a picture."""
     with Image.open(io.BytesIO(page.screenshot())) as shot:
@@ -86,6 +108,13 @@ def main() -> int:
                 page.locator("#focus").scroll_into_view_if_needed()
                 page.wait_for_timeout(300)
                 take(page, f"change-{look}")
+                search(page, served.url)
+                take(page, f"search-{look}")
+                page.click("#filters summary")
+                page.wait_for_timeout(300)
+                take(page, f"filters-{look}")
+                select(page, served.url)
+                take(page, f"select-{look}")
                 add(page, served.url)
                 take(page, f"add-{look}")
                 context.close()

@@ -67,6 +67,7 @@ def test_three_photos_with_tags_and_an_album(served, api, open_page):
         "#file", [picture(f"{name}.jpg", landscape(n)) for n, name in enumerate(("One", "Two", "Three"))]
     )
     assert page.locator(".upload").count() == 3
+    assert not page.locator("#pause-all").is_visible()  # nothing has begun yet
     until(page, "[...document.querySelectorAll('.preview img')].every(image => image.naturalWidth && !image.hidden)")
     page.fill("#tags-of-all", "trip, Sea ,trip")
     page.fill("#album-of-all", "Iceland")
