@@ -43,6 +43,9 @@ def test_a_phone_is_given_small_files_and_never_scrolls_sideways(gallery, open_p
     until(page, "document.querySelector('#tiles img').currentSrc")
     taken = page.locator("#tiles img").first.evaluate("image => image.currentSrc")
     assert taken.endswith("/small.avif")
+    # Of files that are larger than any screen shows a tile none is offered.
+    assert "/medium.avif 720w" in page.locator("#tiles source").first.get_attribute("srcset")
+    assert "large" not in page.locator("#tiles source").first.get_attribute("srcset")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
@@ -268,6 +271,11 @@ def test_pages_let_nothing_in_from_elsewhere_and_are_small(gallery):
         found = client.get(sheet)
         assert "immutable" in found.headers["cache-control"]
         assert client.get(sheet, headers={"if-none-match": found.headers["etag"]}).status_code == 304
+        assert found.headers["content-encoding"] == "gzip"
+        whole = client.get(sheet, headers={"accept-encoding": "identity"})
+        assert (whole.content, "content-encoding" in whole.headers) == (found.content, False)
+        assert whole.headers["etag"] != found.headers["etag"]
+        assert "content-encoding" not in page.headers  # beside a token, that would tell of it
         earlier = client.get("/static/0123456789abcdef/pages.css")  # a page of another release, still open somewhere
         assert (earlier.content, earlier.headers["cache-control"]) == (found.content, "no-cache")
         assert client.get(sheet.replace("pages.css", "pages.py")).status_code == 404

@@ -104,7 +104,7 @@ def page_routes(pages: Pages) -> APIRouter:
     @router.get("/static/{name}")
     @router.get("/static/{version}/{name}")
     def get_static(request: Request, name: str, version: str = "") -> Response:
-        answer = pages.renderer.file(name, version, request.headers.get("if-none-match"))
+        answer = pages.renderer.file(name, version, request.headers)
         if answer is None:
             raise NotFound("there is no such file")
         return answer

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -13,6 +14,9 @@ from starlette.responses import HTMLResponse, Response
 
 from darkroom.cost.numbers import amount
 from darkroom.web import views
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 STATIC = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 """What is served beside the pages, by its ending."""
@@ -22,9 +26,14 @@ FOR_GOOD = "public, max-age=31536000, immutable"
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file beside the pages."""
+    """One file beside the pages, and the same compressed.
+
+    Pages are not compressed: text of strangers stands in them beside a token, and how well it compresses would tell of
+    the token (BREACH, 2013).
+    """
 
     body: bytes
+    packed: bytes
     content_type: str
     etag: str
 
@@ -58,6 +67,7 @@ class Renderer:
             "snippets": lambda image: views.snippets(image, delivery_url),
             "small_one": views.small_one,
             "picture": lambda image: views.picture(image, self.delivery),
+            "tile_picture": lambda image: views.picture(image, self.delivery, views.enough(image)),
             "base": base_url,
             "delivery": self.delivery,
         }
@@ -80,8 +90,8 @@ class Renderer:
             "cross-origin-opener-policy": "same-origin",
         }
 
-    def file(self, name: str, version: str, if_none_match: str | None) -> Response | None:
-        """Return a file beside the pages, ``None`` for one that is not there.
+    def file(self, name: str, version: str, asked: Mapping[str, str]) -> Response | None:
+        """Return a file beside the pages to who has sent the headers ``asked``, ``None`` for one that is not there.
 
         A page that another release has made asks for its files under another version: it gets ours, but not for good.
         """
@@ -89,10 +99,15 @@ class Renderer:
         if found is None:
             return None
         lifetime = FOR_GOOD if version == self.version else "no-cache"
-        headers = {"etag": found.etag, "cache-control": lifetime, "x-content-type-options": "nosniff"}
-        if if_none_match == found.etag:
+        headers = {"cache-control": lifetime, "vary": "accept-encoding", "x-content-type-options": "nosniff"}
+        body, etag = found.body, found.etag
+        if "gzip" in asked.get("accept-encoding", ""):
+            body, etag = found.packed, f'{found.etag[:-1]}-gzip"'
+            headers["content-encoding"] = "gzip"
+        headers["etag"] = etag
+        if asked.get("if-none-match") == etag:
             return Response(status_code=304, headers=headers)
-        return Response(found.body, media_type=found.content_type, headers=headers)
+        return Response(body, media_type=found.content_type, headers=headers)
 
 
 def _files() -> dict[str, File]:
@@ -100,7 +115,7 @@ def _files() -> dict[str, File]:
     bodies = {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.is_file()}
     bodies["shapes.css"] = views.shapes_css().encode()
     return {
-        name: File(body, STATIC[ending], f'"{hashlib.sha256(body).hexdigest()[:16]}"')
+        name: File(body, gzip.compress(body, mtime=0), STATIC[ending], f'"{hashlib.sha256(body).hexdigest()[:16]}"')
         for name, body in bodies.items()
         if (ending := name.rpartition(".")[2]) in STATIC
     }

@@ -42,11 +42,16 @@ class Picture:
     height: int
 
 
-def picture(image: Image, delivery: str) -> Picture | None:
-    """Return the files of an image's whole picture, under ``delivery``; ``None`` when there are none."""
+def picture(image: Image, delivery: str, enough: float = math.inf) -> Picture | None:
+    """Return the files of an image's whole picture, under ``delivery``; ``None`` when there are none.
+
+    Of those that are at least ``enough`` pixels wide only the least of each format is among them.
+    """
     whole = _whole(image)
     if not whole:
         return None
+    widest = min((variant.width for variant in whole if variant.width >= enough), default=math.inf)
+    whole = tuple(variant for variant in whole if variant.width <= widest)
     formats = list(dict.fromkeys(variant.format for variant in whole))
     plain = next((kind for kind in reversed(formats) if kind is not Format.AVIF), formats[-1])
     files = {kind: [variant for variant in whole if variant.format is kind] for kind in formats}
@@ -144,6 +149,11 @@ def sizes(image: Image) -> str:
     """Return how wide an image is in the gallery, for ``sizes``: rows are stretched by a quarter or so."""
     ratio = ratio_of(image)
     return f"(max-width: 40rem) {round(1.3 * PHONE_ROW * ratio)}px, {round(1.2 * ROW * ratio)}px"
+
+
+def enough(image: Image) -> float:
+    """Return how many pixels wide a picture in the gallery has to be at most: two for each of the page."""
+    return 2 * 1.2 * ROW * ratio_of(image)
 
 
 def shapes_css() -> str:
