@@ -6,7 +6,7 @@ Method. A data folder with so many images, of which the newest 60, those of the 
 uploaded through the service; the others are written into the catalog, as older ones. Debian's chromium, headless, 1280
 by 800, opens the gallery with an empty cache, each time in a new context, the first time not counted. Bytes are those
 of the bodies as they came, of everything but pictures: the page as it is, what lies beside it compressed. Largest
-contentful paint is the browser's own. Beside it the same of an empty gallery: what browser, machine and load take of it.
+contentful paint is the browser's own. Beside it the same of an empty gallery: what browser, machine and load take.
 
 The targets are less than 100 KB, and less than 1 s on an idle machine.
 """
