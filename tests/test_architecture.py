@@ -64,6 +64,7 @@ CORE = {
             "audit",
             "verify",
             "failures",
+            "overview",
             "library",
             "copies",
             "bulk",

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from darkroom import names
+from darkroom.catalog import GET_MANY_MAX
 from darkroom.errors import NotFound
 from darkroom.events import BulkStep, EdgePurge, ImageDeleted, ObjectCreated, ResultWanted
 from darkroom.model import State
 from darkroom.sweep import every_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from darkroom.events import Buried, Event
     from darkroom.model import Image
@@ -20,6 +24,11 @@ if TYPE_CHECKING:
 
 BURIED_MAX = 100_000
 """More buried events than that are not looked at; the newest come first."""
+
+LOOKED_BACK = (timedelta(hours=1), timedelta(hours=8), timedelta(days=3), timedelta(days=30), None)
+"""How far it is looked back for the newest failures, one after the other until there are enough; ``None``: all."""
+LOOK_AT = 2_000
+"""How many failed images are looked at for that; where more lie, it is not looked so far back."""
 
 
 @dataclass(slots=True)
@@ -56,6 +65,58 @@ def cases(service: Service) -> Iterator[Case]:
         yield Case(image.id, image, graves.pop(image.id, []))
     for image_id, buried in graves.items():
         yield Case(image_id, None, buried)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newest:
+    """The newest failed images, newest first; ``more`` tells whether there are others."""
+
+    images: tuple[Image, ...]
+    more: bool
+
+
+def newest_failed(service: Service, count: int) -> Newest:
+    """Return the up to ``count`` failed images of all owners that were uploaded last, looking at few of many.
+
+    Of so many failures at once that nobody reads them all it may be fewer than ``count``, or none: then ``more`` is
+    true.
+    """
+    found = Newest(images=(), more=True)
+    for span in LOOKED_BACK:
+        after = "" if span is None else names.new_id(service.clock() - span, bytes(names.RANDOM_BYTES))
+        images = list(islice(_failed_after(service, after), LOOK_AT + 1))
+        if len(images) > LOOK_AT:
+            return found
+        more = span is not None or len(images) > count
+        found = Newest(images=tuple(reversed(images[-count:])), more=more)
+        if len(images) >= count:
+            return found
+    return found
+
+
+def _failed_after(service: Service, after: str) -> Iterator[Image]:
+    while part := service.catalog.walk(after, GET_MANY_MAX, state=State.FAILED):
+        yield from part
+        after = part[-1].id
+
+
+def brought_together(service: Service, images: Iterable[Image], graves: Iterable[Buried]) -> list[Case]:
+    """Return the cases of failed images and buried events, the one that something happened to last first."""
+    found = {image.id: Case(image.id, image) for image in images}
+    for grave in graves:
+        found.setdefault(grave.event.image_id, Case(grave.event.image_id)).buried.append(grave)
+    unknown = [one.image_id for one in found.values() if one.image is None and names.is_id(one.image_id)]
+    for image in service.catalog.get_many(tuple(unknown[:GET_MANY_MAX])):
+        if image.state is State.FAILED:
+            found[image.id].image = image
+    return sorted(found.values(), key=last_moment, reverse=True)
+
+
+def last_moment(one: Case) -> datetime:
+    """Return when something happened to a case last, as far as that is known."""
+    buried = [grave.buried_at for grave in one.buried]
+    image = one.image
+    return max([*buried, *([] if image is None else [image.asked_at or image.uploaded_at])])
 
 
 def case(service: Service, image_id: str) -> Case:

@@ -285,7 +285,7 @@ class Sweep:
         service = self._service
         self._now = service.clock()
         # Events are given out in their order, so who waits behind others is not stuck. No event waits for ever, though.
-        behind = timedelta(seconds=service.queue.depth().oldest_seconds)
+        behind = timedelta(seconds=service.queue.depth().oldest_seconds or 0)
         self._patience = self._ages.patience + min(behind, self._ages.grace)
         self._look_for_strangers(found)
         self._look_at_defaults(found)

@@ -68,7 +68,7 @@ def from_running(scenario: Scenario, exposition: str, days: float) -> Scenario:
     """
     if not 0 < days <= 36_500:
         raise InvalidRequest("say in how many days the service has counted this: a number above 0")
-    found = _Figures(exposition)
+    found = Counted(exposition)
     uploads = found.total("darkroom_transforms_total", outcome="ready")
     if not uploads:
         raise InvalidRequest("the service has made no image since it was started; there is nothing to reckon from")
@@ -100,8 +100,8 @@ def from_running(scenario: Scenario, exposition: str, days: float) -> Scenario:
     return scenario.with_numbers(RUNNING, **numbers)
 
 
-class _Figures:
-    """The numbers of an exposition in Prometheus's text format."""
+class Counted:
+    """The numbers of an exposition in Prometheus's text format. Raises ``InvalidRequest`` for one without any."""
 
     def __init__(self, text: str) -> None:
         self._samples: list[tuple[str, dict[str, str], float]] = []

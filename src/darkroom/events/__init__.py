@@ -91,13 +91,14 @@ class Buried:
 class Depth:
     """How much lies in the queue: events waiting or delayed, leased, and buried.
 
-    ``oldest_seconds`` says for how long the event that waits longest has been due; 0 when none is due.
+    ``oldest_seconds`` says for how long the event that waits longest has been due; 0 when none is due, ``None`` where
+    the queue does not tell.
     """
 
     waiting: int
     leased: int
     buried: int
-    oldest_seconds: float
+    oldest_seconds: float | None
 
 
 PATIENT = (ImageDeleted, EdgePurge)

@@ -128,7 +128,7 @@ class SqsQueue:
     def depth(self) -> Depth:
         waiting, leased = self._counts(self._url)
         buried = sum(self._counts(self._failed_url)) if self._failed_url else 0
-        return Depth(waiting=waiting, leased=leased, buried=buried, oldest_seconds=0.0)
+        return Depth(waiting=waiting, leased=leased, buried=buried, oldest_seconds=None)
 
     def _counts(self, url: str) -> tuple[int, int]:
         names = (

@@ -93,6 +93,7 @@ SWEEP_SECONDS = Histogram("darkroom_sweep_seconds", "Seconds a sweep took.", (),
 SWEEP_FINDINGS = Counter(
     "darkroom_sweep_findings", "What sweeps found, by kind and whether it was set right: yes, no.", ("kind", "mended")
 )
+START_SECONDS = Gauge("darkroom_start_time_seconds", "When counting began, in seconds since 1970.")
 QUEUE_EVENTS = Gauge("darkroom_queue_events", "Events in the queue by state: waiting, leased, buried.", ("state",))
 QUEUE_OLDEST_SECONDS = Gauge(
     "darkroom_queue_oldest_seconds", "Seconds for which the longest waiting event has been due."
@@ -111,17 +112,19 @@ COUNTERS = (
     SWEEP_FINDINGS,
 )
 TIMES = (REQUEST_SECONDS, TRANSFORM_SECONDS, RESULT_SECONDS, SWEEP_SECONDS)
-GAUGES = (QUEUE_EVENTS, QUEUE_OLDEST_SECONDS)
+GAUGES = (START_SECONDS, QUEUE_EVENTS, QUEUE_OLDEST_SECONDS)
 
 
 def queue_readings(depth: Depth) -> tuple[Reading, ...]:
     """Return what the gauges of the queue show at this depth."""
-    return (
+    readings = (
         Reading(QUEUE_EVENTS, depth.waiting, {"state": "waiting"}),
         Reading(QUEUE_EVENTS, depth.leased, {"state": "leased"}),
         Reading(QUEUE_EVENTS, depth.buried, {"state": "buried"}),
-        Reading(QUEUE_OLDEST_SECONDS, depth.oldest_seconds),
     )
+    if depth.oldest_seconds is None:
+        return readings
+    return (*readings, Reading(QUEUE_OLDEST_SECONDS, depth.oldest_seconds))
 
 
 class Figures(Protocol):

@@ -24,13 +24,13 @@ from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from darkroom.figures import COUNTERS, Histogram
+from darkroom.figures import COUNTERS, START_SECONDS, Histogram, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from darkroom.figures import Counter, Figure, Reading
+    from darkroom.figures import Counter, Figure
 
 FILE_BYTES = 256 * 1024
 """The size of a file of numbers: room for about a thousand series."""
@@ -42,11 +42,17 @@ _ENTRY_BYTES = 28
 _log = logging.getLogger(__name__)
 
 
+_SINCE = "since"
+"""The file in the folder that is as old as what is counted."""
+
+
 def empty(folder: Path) -> None:
     """Forget what was counted in ``folder``: for whoever starts the service, before anything counts."""
+    folder.mkdir(parents=True, exist_ok=True)
     for pattern in ("*.db", "*.new", "*.lock"):
         for path in folder.glob(pattern):
             path.unlink()
+    (folder / _SINCE).touch()
 
 
 class PrometheusFigures:
@@ -70,8 +76,14 @@ class PrometheusFigures:
     def exposition(self, readings: Iterable[Reading] = ()) -> tuple[bytes, str]:
         registry = CollectorRegistry()
         MultiProcessCollector(registry, path=str(self._folder))  # type: ignore[no-untyped-call]  # the library's part
-        registry.register(_Readings(readings))
+        registry.register(_Readings((*self._start(), *readings)))
         return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
+
+    def _start(self) -> tuple[Reading, ...]:
+        try:
+            return (Reading(START_SECONDS, (self._folder / _SINCE).stat().st_mtime),)
+        except OSError:  # counted without a start of the service, as in a command
+            return ()
 
     def close(self) -> None:
         """Count no more, and leave the place to another process. What was counted stays in the sums."""

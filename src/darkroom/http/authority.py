@@ -45,6 +45,7 @@ class Authority:
             found = self._identify(request.headers.getlist("authorization"))
             request.state.key_id = found.key_id
             request.state.owner = found.owner
+            request.state.scopes = found.scopes
             self._count(found)
             if scope not in found.scopes:
                 msg = f"this key may not do that; it takes the scope {scope.value}"

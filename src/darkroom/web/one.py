@@ -54,7 +54,7 @@ def image_page_routes(pages: Pages) -> APIRouter:
     @router.post("/images/{image_id}")
     @pages.shown
     async def post_image(request: Request, image_id: str) -> Response:
-        form = await _form(request)
+        form = await form_of(request)
         owner = await run_in_threadpool(pages.writes, request)
         edit = Edit(
             title=_text(form, "title") or None,
@@ -69,7 +69,7 @@ def image_page_routes(pages: Pages) -> APIRouter:
     @router.post("/images/{image_id}/focus")
     @pages.shown
     async def post_focus(request: Request, image_id: str) -> Response:
-        form = await _form(request)
+        form = await form_of(request)
         owner = await run_in_threadpool(pages.writes, request)
         image = await run_in_threadpool(service.image, owner, image_id)
         pointed = small_one(image)
@@ -99,7 +99,8 @@ def image_page_routes(pages: Pages) -> APIRouter:
     return router
 
 
-async def _form(request: Request) -> FormData:
+async def form_of(request: Request) -> FormData:
+    """Return what a form without files sends."""
     return await request.form(max_files=0, max_fields=MOST_FIELDS)
 
 

@@ -49,16 +49,22 @@ class Pages:
         """Return the owner whose images may be changed; raises likewise."""
         return self._writer(request).owner
 
-    def administrates(self, request: Request) -> None:
-        """Return for whoever may know what the whole service does; raises likewise."""
-        self._administrator(request)
+    def administrates(self, request: Request) -> str:
+        """Return the owner of a key that may know what the whole service does; raises likewise."""
+        return self._administrator(request).owner
 
     def page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:  # noqa: ANN401 # as below
         """Return a page."""
         key = cookie_key(request.scope["headers"])
         token = "" if key is None else token_of(key)
         return self.renderer.page(
-            template, status, csrf=token, signed_in=key is not None, here=request.url.path, **values
+            template,
+            status,
+            csrf=token,
+            signed_in=key is not None,
+            operates=Scope.ADMIN in getattr(request.state, "scopes", ()),
+            here=request.url.path,
+            **values,
         )
 
     def shown(self, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -62,6 +62,7 @@ class Renderer:
             "sizes": views.sizes,
             "label": views.label,
             "amount": amount,
+            "duration": views.duration,
         }
         self._templates.globals |= {
             "snippets": lambda image: views.snippets(image, delivery_url),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from darkroom.web.adding import adding_routes
 from darkroom.web.costs import cost_routes
 from darkroom.web.one import image_page_routes
+from darkroom.web.operator import operator_routes
 from darkroom.web.pages import Pages, page_routes
 from darkroom.web.playground import playground_routes
 from darkroom.web.selection import selection_routes
@@ -41,6 +42,9 @@ class Site:
     counted: Callable[[], str] | None
     """Returns what the service has counted, in Prometheus's words; ``None`` where figures are kept elsewhere."""
 
+    elsewhere: str = ""
+    """A sentence that says where an operator finds what pages cannot know here."""
+
     def routes(self, authority: Authority) -> APIRouter:
         """Return the routes of all pages."""
         pages = Pages(self.service, authority, self.access, self.renderer)
@@ -51,4 +55,5 @@ class Site:
         router.include_router(adding_routes(pages, self.reception))
         router.include_router(signin_routes(pages))
         router.include_router(cost_routes(pages, self.counted))
+        router.include_router(operator_routes(pages, self.counted, self.elsewhere))
         return router

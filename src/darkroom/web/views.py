@@ -184,3 +184,11 @@ def size(count: int) -> str:
         if count < 1000 * factor:
             return f"{count / factor:.3g} {unit}" if count / factor < 100 else f"{count / factor:.0f} {unit}"
     return f"{count / 1e12:.3g} TB"
+
+
+def duration(seconds: float) -> str:
+    """Return how long something takes as people say it."""
+    for unit, length in (("days", 86_400), ("hours", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -107,6 +107,17 @@ def test_the_queue_is_shown_as_it_is_at_that_moment(figures: PrometheusFigures) 
     assert total(body, "darkroom_queue_oldest_seconds") == 4.5
     assert "# TYPE darkroom_queue_events gauge" in body.decode().splitlines()
     assert total(figures.exposition()[0], "darkroom_queue_events") == 0
+    unknown, _ = figures.exposition(queue_readings(Depth(waiting=3, leased=2, buried=1, oldest_seconds=None)))
+    assert "darkroom_queue_oldest_seconds" not in unknown.decode()
+
+
+def test_it_is_told_since_when_is_counted(tmp_path: Path) -> None:
+    before = time.time()
+    empty(tmp_path / "figures")
+    figures = PrometheusFigures(tmp_path / "figures")
+    since = total(figures.exposition()[0], "darkroom_start_time_seconds")
+    assert before - 1 <= since <= time.time()
+    figures.close()
 
 
 def test_several_processes_are_summed(figures: PrometheusFigures, start: Callable[[], subprocess.Popen[str]]) -> None:
