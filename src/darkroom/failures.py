@@ -81,17 +81,18 @@ def newest_failed(service: Service, count: int) -> Newest:
     Of so many failures at once that nobody reads them all it may be fewer than ``count``, or none: then ``more`` is
     true.
     """
-    found = Newest(images=(), more=True)
+    newest: list[Image] = []
     for span in LOOKED_BACK:
         after = "" if span is None else names.new_id(service.clock() - span, bytes(names.RANDOM_BYTES))
         images = list(islice(_failed_after(service, after), LOOK_AT + 1))
         if len(images) > LOOK_AT:
-            return found
-        more = span is not None or len(images) > count
-        found = Newest(images=tuple(reversed(images[-count:])), more=more)
+            break
+        newest = images[-count:]
         if len(images) >= count:
-            return found
-    return found
+            break
+    oldest = service.catalog.walk("", 1, state=State.FAILED)
+    more = bool(oldest) and (not newest or oldest[0].id < newest[0].id)
+    return Newest(images=tuple(reversed(newest)), more=more)
 
 
 def _failed_after(service: Service, after: str) -> Iterator[Image]:

@@ -33,15 +33,21 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """What ``images`` images save, in bytes: their ``originals`` as they came; what is ``kept`` of them, originals and
-    variants together; and what a browser loads that opens each at its largest (``opened``): the smallest of its largest
-    files.
+    """What ``images`` images save, in bytes: their ``originals`` as they came; those of them that are kept
+    (``originals_kept``) and the ``variants`` beside them; and what a browser loads that opens each at its largest
+    (``opened``): the smallest of its largest files.
     """
 
     images: int
     originals: int
-    kept: int
+    originals_kept: int
+    variants: int
     opened: int
+
+    @property
+    def kept(self) -> int:
+        """All that is kept of them."""
+        return self.originals_kept + self.variants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +75,12 @@ def saved(service: Service, owners: Sequence[Stored]) -> Saved:
     each = max(1, SAMPLE // max(1, len(having)))
     images = [image for owner in having for image in service.search(Query(owner=owner, limit=each)).items]
     known = [image for image in images if image.facts is not None and image.variants]
+    variants = sum(variant.bytes for image in known for variant in image.variants)
     return Saved(
         images=len(known),
         originals=sum(image.facts.source.bytes for image in known if image.facts is not None),
-        kept=sum(stored_bytes(image) for image in known),
+        originals_kept=sum(map(stored_bytes, known)) - variants,
+        variants=variants,
         opened=sum(_opened(image) for image in known),
     )
 

@@ -154,3 +154,47 @@ def test_giving_up_an_event_leaves_the_image(room: Room) -> None:
     room.settle()
     assert list(failures.cases(room.service)) == []
     assert room.get(image) == image
+
+
+def newest(room: Room, count: int) -> tuple[list[str], bool]:
+    found = failures.newest_failed(room.service, count)
+    return [image.id for image in found.images], found.more
+
+
+def test_the_newest_come_first_however_long_ago(room: Room) -> None:
+    assert newest(room, 2) == ([], False)
+    ids = []
+    for days in (0, 40, 2, 0.3, 0.01):
+        room.clock.advance(86_400 * days)
+        ids.insert(0, refused(room).id)
+    assert newest(room, 5) == (ids, False)
+    assert newest(room, 6) == (ids, False)
+    assert newest(room, 4) == (ids[:4], True)
+    assert newest(room, 1) == (ids[:1], True)
+    room.clock.advance(86_400 * 400)
+    assert newest(room, 9) == (ids, False)
+
+
+def test_of_a_flood_no_more_is_looked_at_than_anybody_reads(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failures, "LOOK_AT", 3)
+    for _ in range(4):
+        refused(room)
+    room.clock.advance(86_400)
+    assert newest(room, 2) == ([], True)
+    late = refused(room).id
+    assert newest(room, 2) == ([late], True)  # the four before are more than is looked at
+
+
+def test_images_and_buried_events_are_brought_together_by_what_happened_last(room: Room) -> None:
+    first, _ = gave_up(room)
+    room.clock.advance(60)
+    second = refused(room)
+    room.clock.advance(60)
+    buried_purge(room, "0" * 26)
+    graves = room.queue.buried(10)
+    found = failures.brought_together(room.service, [second], graves)
+    assert [(one.image_id, one.image, len(one.buried)) for one in found] == [
+        ("0" * 26, None, 1),
+        (second.id, second, 0),
+        (first.id, first, 1),
+    ]

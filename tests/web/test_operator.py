@@ -72,7 +72,7 @@ def test_what_waits_what_failed_and_what_is_stored_stands_on_one_page(site, api,
     page.get_by_role("link", name="Operator").click()
     page.wait_for_url("**/operator")
     shown = tallies(page)
-    assert (shown["Service"], shown["In work"], shown["Given up"]) == ("well", "0", "1")
+    assert (shown["Service"], shown["In work"], shown["Events given up"]) == ("well", "0", "1")
     assert int(shown["Waiting"]) >= 0
     newest = cases(page).first.inner_text()
     for told in (broken.title, broken.error.detail, broken.error.code, "of local"):
@@ -147,12 +147,12 @@ def test_an_event_that_was_given_up_is_given_out_again(tmp_path, open_page):
     queue.close()
     with serving(tmp_path, workers="1") as served:
         page = open_page(f"{served.url}/operator", scripts=False)
-        assert tallies(page)["Given up"] == "1"
+        assert tallies(page)["Events given up"] == "1"
         assert "the disk was full" in cases(page).inner_text()
         assert "given up after 1 try" in cases(page).inner_text()
         page.get_by_role("button", name="Try again").click()
         page.wait_for_load_state()
-        assert tallies(page)["Given up"] == "0"
+        assert tallies(page)["Events given up"] == "0"
         assert cases(page).count() == 0
 
 
@@ -181,10 +181,10 @@ def test_what_it_saves_is_reckoned_from_the_images_there_are(site, api, open_pag
         for image in images
     ]
     shown = tallies(page)
-    assert shown["To look at"] == f"{round(100 - 100 * sum(largest) / originals)} %"
+    assert shown["Less to load"] == f"{round(100 - 100 * sum(largest) / originals)} %"
     kept = originals + sum(each.bytes for image in images for each in image.variants)
-    assert shown["To store"] == f"{round(100 - 100 * kept / originals)} %"
-    assert "which is more: originals are kept" in page.content()
+    assert shown["More to keep"] == f"{round(100 * kept / originals - 100)} %"
+    assert "because originals stay beside" in page.content()
     assert f"Of the newest {len(images)} images" in page.content()
 
 

@@ -74,7 +74,7 @@ GROUPS: Mapping[str, tuple[Field, ...]] = {
             about="Gravity",
             among=(*COMPASS, *SEEKING),
             free=True,
-            hint="what stays when it is cut: a name, or X:Y from 0 to 1",
+            hint="what is to stay: a name, or X:Y from 0 to 1",
         ),
     ),
     "Part and turn": (
