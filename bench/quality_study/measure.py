@@ -19,6 +19,8 @@ from quality_study.rows import Row
 from quality_study.ways import WAYS, Encoders, Way, told_apart
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from quality_study.subjects import Subject
 
 HERE = Path(__file__).resolve().parent
@@ -78,7 +80,7 @@ def reference_of(cache: Path, subject: Subject, width: int) -> Path | None:
     return path
 
 
-def measure(cache: Path, subject: Subject, width: int, *, explored: bool) -> list[Row]:
+def measure(cache: Path, subject: Subject, width: int, *, explored: bool, ways: Sequence[Way] = WAYS) -> list[Row]:
     """Return the ways on one picture in one width, from ``cache`` what is there already.
 
     ``explored`` is whether the ways that are there to choose from are among them, and DSSIM judges too.
@@ -87,8 +89,8 @@ def measure(cache: Path, subject: Subject, width: int, *, explored: bool) -> lis
     if reference is None:
         return []
     kept = _Kept(cache / f"{subject.name}-{width}.jsonl")
-    ways = [way for way in WAYS if width in way.widths and (explored or not way.explored)]
-    wanted = [(way, quality) for way in ways for quality in way.qualities[width]]
+    chosen = [way for way in ways if width in way.widths and (explored or not way.explored)]
+    wanted = [(way, quality) for way in chosen for quality in way.qualities[width]]
     missing = [(way, quality) for way, quality in wanted if _key(way, quality) not in kept.rows]
     if missing:
         with tempfile.TemporaryDirectory() as name, Image.open(reference) as opened:

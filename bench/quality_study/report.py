@@ -40,12 +40,9 @@ MEASURES = {"jpeg": ("jpeg", "sharp"), "webp": ("webp", "sharp"), "avif": ("webp
 DRAWN = {
     ("jpeg", "sharp"): ("#777777", "--"),
     ("jpeg", "ours"): ("#c62828", "-"),
-    ("jpeg", "trellis"): ("#ef9a9a", ":"),
     ("webp", "sharp"): ("#444444", "-."),
-    ("webp", "ours"): ("#2e7d32", "-"),
     ("avif", "ours"): ("#1565c0", "-"),
-    ("avif", "effort 1"): ("#64b5f6", "--"),
-    ("avif", "sharp"): ("#7e57c2", ":"),
+    ("jpeg", "Pillow"): ("#e0a030", ":"),
 }
 
 
@@ -216,22 +213,30 @@ def _second_ratios(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _draw_curves(curves: Curves, path: Path) -> None:
+    """Draw mean score over mean bytes for every quality, on the pictures that all of the ways of a width have."""
     figure, axes = plt.subplots(1, len(WIDTHS), figsize=(15, 5), sharey=True, layout="constrained")
     for width, axis in zip(WIDTHS, axes, strict=True):
-        for (format_, way), (color, line) in DRAWN.items():
-            own = curves.get((width, format_, way), {})
-            _line(axis, [(score, _middle(own, score)) for score in range(40, 96, 2)], f"{format_}, {way}", color, line)
-        axis.set(title=f"{width} pixels wide", xlabel="SSIMULACRA2", yscale="log")
-        axis.grid(alpha=0.3)
-    axes[0].set_ylabel("kilobytes, geometric mean of the pictures that reach it")
+        shown = {key: own for key in DRAWN if (own := curves.get((width, *key)))}
+        names = set.intersection(*(set(own) for own in shown.values())) if shown else set()
+        for (format_, way), own in shown.items():
+            color, line = DRAWN[format_, way]
+            points = [_middle([own[name] for name in sorted(names)], quality) for quality in range(30, 97)]
+            kept = [point for point in points if point]
+            axis.plot(*zip(*kept, strict=True), line, color=color, label=f"{format_}, {way}") if kept else None
+        axis.set(title=f"{width} pixels wide, {len(names)} pictures", xscale="log", xlabel="kilobytes, geometric mean")
+        axis.grid(alpha=0.3, which="both")
+    axes[0].set_ylabel("SSIMULACRA2, mean")
     axes[0].legend(fontsize=8)
     figure.savefig(path, dpi=90)
     plt.close(figure)
 
 
-def _middle(own: Mapping[str, Curve], score: float) -> float | None:
-    sizes = [size for curve in own.values() if (size := curve.log_bytes(score)) is not None]
-    return math.exp(np.mean(sizes)) / 1000 if len(sizes) >= max(3, 0.7 * len(own)) else None
+def _middle(own: Sequence[Curve], quality: int) -> tuple[float, float] | None:
+    sizes = [size for curve in own if (size := curve.log_bytes_of(quality)) is not None]
+    scores = [score for curve in own if (score := curve.score_at(quality)) is not None]
+    if len(sizes) < max(2, len(own)):
+        return None
+    return math.exp(np.mean(sizes)) / 1000, float(np.mean(scores))
 
 
 def _draw_ratios(curves: Curves, path: Path) -> None:
@@ -250,7 +255,8 @@ def _draw_ratios(curves: Curves, path: Path) -> None:
             axis.set(title=f"{width} pixels wide", xlabel="SSIMULACRA2")
             axis.axhline(0.90 if row == 0 else 0.85, color="#000000", alpha=0.3, linewidth=4)
             axis.grid(alpha=0.3)
-            axis.legend(fontsize=7)
+            if axis.lines[1:]:
+                axis.legend(fontsize=7)
     axes[0][0].set_ylabel("bytes, of sharp's JPEG at the same score")
     axes[1][0].set_ylabel("bytes, of sharp's WebP at the same score")
     figure.savefig(path, dpi=80)

@@ -64,6 +64,18 @@ def all_of_them(folders: Sequence[Path], shipped: Path, most: int) -> Iterator[S
         yield Subject(f"generated-{kind.replace(' ', '-')}", kind, make)
 
 
+def parts_of(subject: Subject) -> Iterator[Subject]:
+    """Yield two parts of a picture, each a third of its sides, as further pictures of their own to learn from."""
+    for number, (across, down) in enumerate(((0.15, 0.2), (0.55, 0.45))):
+        yield Subject(f"{subject.name}-part{number}", subject.kind, partial(_part, subject.opened, across, down))
+
+
+def _part(opened: Callable[[], Image.Image], across: float, down: float) -> Image.Image:
+    picture = opened()
+    left, top = round(picture.width * across), round(picture.height * down)
+    return picture.crop((left, top, left + picture.width // 3, top + picture.height // 3))
+
+
 def _opened(path: Path) -> Image.Image:
     with Image.open(path) as file:
         picture = ImageOps.exif_transpose(file)
