@@ -109,6 +109,16 @@ def throttle(page: Page, bytes_a_second: int, *, offline: bool = False) -> None:
     session.send("Network.emulateNetworkConditions", conditions)
 
 
+def drop(page: Page, selector: str, paths: list[Path]) -> None:
+    """Drop files and folders of this machine onto what a selector finds, as somebody does with a mouse."""
+    box = page.locator(selector).bounding_box()
+    assert box is not None
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": box["x"] + 9, "y": box["y"] + 9, "data": data})
+
+
 def until(page: Page, expression: str) -> None:
     """Wait until an expression is true in a page; asked from outside, since its policy lets no expressions in."""
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 import pictures
-from browser import throttle, until, violations
+from browser import drop, throttle, until, violations
 from landscapes import landscape
 from patience import eventually
 from servers import serving
@@ -131,12 +131,7 @@ def test_a_folder_is_chosen_and_its_pictures_are_taken(served, open_page, tmp_pa
 
 def test_a_folder_is_dropped_and_its_pictures_are_taken(served, open_page, tmp_path):
     page = open_page(f"{served.url}/add")
-    session = page.context.new_cdp_session(page)
-    box = page.locator("#drop").bounding_box()
-    data = {"items": [], "files": [str(folder_with(tmp_path / "holiday"))], "dragOperationsMask": 1}
-    where = {"x": box["x"] + 9, "y": box["y"] + 9, "data": data}
-    for kind in ("dragEnter", "dragOver", "drop"):
-        session.send("Input.dispatchDragEvent", {"type": kind, **where})
+    drop(page, "#drop", [folder_with(tmp_path / "holiday")])
     eventually(lambda: names_in(page) == ["a.jpg", "b.HEIC"], what="the pictures of the folder")
     assert "1 file that is no picture" in page.locator(".notice").inner_text()
 

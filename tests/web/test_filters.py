@@ -11,10 +11,12 @@ from PIL import Image
 import pictures
 from browser import violations
 from darkroom.client import Client, Labels
+from patience import eventually
 from servers import serving
 
 TODAY = datetime.now(UTC).date()
 NEXT_WEEK = (TODAY + timedelta(days=7)).isoformat()
+HOSTILE = "<img src=x onerror=alert(1)>"
 LAST_WEEK = (TODAY - timedelta(days=7)).isoformat()
 
 
@@ -170,6 +172,34 @@ def test_cameras_of_the_pictures_that_are_shown_are_suggested(served, open_page)
     assert page.locator("#cameras option").evaluate_all("all => all.map(one => one.value)") == ["Brightbox One"]
     page.goto(f"{served.url}/?format=png")
     assert page.locator("#cameras option").count() == 0
+
+
+def suggested(page):
+    return page.locator("#lines option").evaluate_all("options => options.map(option => [option.value, option.label])")
+
+
+def test_tags_and_albums_are_suggested_while_the_line_is_typed(served, open_page):
+    with Client(served.url) as client:
+        odd = client.upload(pictures.png(30, 30), Labels(tags=('se "a" day', HOSTILE)), filename="odd.png", wait=60)
+    page = open_page(served.url)
+    page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    page.locator("#q").press_sequentially("camera tag:SE")
+    sea, day = ["camera tag:sea", "camera tag:sea (2)"], [r'camera tag:"se \"a\" day"', 'camera tag:se "a" day (1)']
+    eventually(lambda: suggested(page) == [day, sea], what="tags")
+    for value, found in ((sea[0], {"camera.jpg"}), (day[0].removeprefix("camera "), {"odd.png"})):
+        page.fill("#q", value)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**q=**")
+        assert shown(page) == found
+    page.fill("#q", "al")
+    eventually(lambda: suggested(page) == [["album:All", "album:All (2)"]], what="an album for a word")
+    page.fill("#q", 'tag:"<')
+    eventually(lambda: [one[0] for one in suggested(page)] == [f'tag:"{HOSTILE}"'], what="a hostile tag")
+    page.fill("#q", "camera nothing")
+    eventually(lambda: suggested(page) == [], what="no suggestion")
+    assert violations(page) == []
+    with Client(served.url) as client:
+        client.delete(odd.id)
 
 
 def test_the_words_of_the_line_are_chips_too(served, open_page):
