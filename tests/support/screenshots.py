@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,23 +13,39 @@ from PIL import Image
 
 import pictures
 from browser import DESKTOP, PHONE, SECONDS, chromium, throttle, until
+from darkroom import names
 from darkroom.client import Client, Labels
+from darkroom.events import EdgePurge
+from darkroom.events.sqlite import SqliteQueue
+from darkroom.service import utc_now
 from landscapes import landscape
 from patience import eventually
-from servers import serving
+from servers import Served, serving
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from playwright.sync_api import Page
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
-NAMES = ("Dawn", "Fjord", "Ridge", "Valley", "Dunes", "Coast", "Moor", "Heath", "Bay", "Summit", "Delta", "Strand")
+TITLES = ("Dawn", "Fjord", "Ridge", "Valley", "Dunes", "Coast", "Moor", "Heath", "Bay", "Summit", "Delta", "Strand")
 LOOKS = (("light", DESKTOP), ("dark", DESKTOP), ("phone", PHONE))
+
+
+def give_up(data: Path) -> None:
+    """Bury an event, as it is after its last try."""
+    data.mkdir()
+    queue = SqliteQueue(data / "queue.sqlite3", utc_now)
+    queue.publish(EdgePurge(image_id=names.new_id(utc_now(), bytes(names.RANDOM_BYTES)), names=("small.jpg",)))
+    (lease,) = queue.lease(1, 60)
+    queue.bury(lease, "the edge answered 403")
+    queue.close()
 
 
 def fill(url: str) -> str:
     """Upload what the pages show, and return the id of one image."""
     with Client(url) as client:
-        for number, name in enumerate(NAMES):
+        for number, name in enumerate(TITLES):
             labels = Labels(tags=("hills", "sea" if number % 2 else "land"), album="Drawn", title=name)
             body = landscape(number + 3)
             image = client.upload(body, labels, filename=f"{name.lower()}.jpg", wait=60)
@@ -81,15 +98,30 @@ def select(page: Page, url: str) -> None:
     page.wait_for_timeout(300)
 
 
+def transform(page: Page, url: str, image_id: str) -> None:
+    """Show a transformation that is tried."""
+    page.goto(f"{url}/images/{image_id}/playground?width=640&height=360&fit=cover&sharpen=0.8&quality=60&ext=webp")
+    until(page, "document.getElementById('figures').textContent.includes(' ms')")
+    page.wait_for_timeout(300)
+
+
 def take(page: Page, name: str) -> None:
     """Take a picture."""
     with Image.open(io.BytesIO(page.screenshot())) as shot:
         shot.save(FOLDER / f"page-{name}.webp", quality=80, method=6)
 
 
+@contextmanager
+def started(folder: Path) -> Iterator[Served]:
+    """Run a service that has something to show."""
+    give_up(folder / "data")
+    with serving(folder, originals="keep") as served:
+        yield served
+
+
 def main() -> int:
     """Take them all."""
-    with tempfile.TemporaryDirectory() as folder, serving(Path(folder), originals="keep") as served:
+    with tempfile.TemporaryDirectory() as folder, started(Path(folder)) as served:
         image_id = fill(served.url)
         paths = {"gallery": "/", "image": f"/images/{image_id}"}
         with chromium() as browser:
@@ -108,6 +140,11 @@ def main() -> int:
                 page.locator("#focus").scroll_into_view_if_needed()
                 page.wait_for_timeout(300)
                 take(page, f"change-{look}")
+                transform(page, served.url, image_id)
+                take(page, f"transform-{look}")
+                page.goto(f"{served.url}/operator")
+                page.wait_for_timeout(300)
+                take(page, f"operator-{look}")
                 search(page, served.url)
                 take(page, f"search-{look}")
                 page.click("#filters summary")
