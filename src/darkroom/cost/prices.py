@@ -92,20 +92,21 @@ def load_prices(region: str, path: Path | None = None) -> Prices:
     try:
         text = path.read_text("utf-8") if path else (resources.files(__package__) / "prices.json").read_text("utf-8")
         told = json.loads(text)
-        regions = told["regions"]
+        regions = _table(told["regions"], "regions")
         date = str(told["date"])
     except OSError as error:
         msg = f"the price file {path} cannot be read: {error.strerror}"
         raise BadConfiguration(msg) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         msg = f"{path or 'the price file'} is no price file: it is JSON with a date and regions; {_reason(error)}"
         raise BadConfiguration(msg) from error
     if region not in regions:
         raise BadConfiguration(_unknown(region, list(regions)))
     try:
-        found = {key: _price(key, one) for key, one in regions[region]["prices"].items()}
-        plans = tuple(Plan(**one) for one in regions[region].get("plans", ()))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        of_it = _table(regions[region], region)
+        found = {key: _price(key, _table(one, key)) for key, one in _table(of_it["prices"], "prices").items()}
+        plans = tuple(_plan(_table(one, "a plan")) for one in of_it.get("plans", ()))
+    except (KeyError, TypeError, ValueError) as error:
         msg = f"the price file of {date} is damaged at {region}: {_reason(error)}"
         raise BadConfiguration(msg) from error
     return Prices(date=date, region=region, prices=found, plans=plans)
@@ -113,14 +114,14 @@ def load_prices(region: str, path: Path | None = None) -> Prices:
 
 def _price(key: str, told: Mapping[str, Any]) -> Price:
     steps = told["tiers"] if "tiers" in told else [[None, told["usd"]]]
-    tiers = tuple((math.inf if size is None else float(size), float(usd)) for size, usd in steps)
-    if not tiers or tiers[-1][0] != math.inf or any(size <= 0 or not 0 <= usd < math.inf for size, usd in tiers):
-        msg = f"{key}: each tier has units and dollars, none negative, and the last one has null units"
+    tiers = tuple(
+        (math.inf if size is None else _number(size, f"{key}: units of a tier"), _number(usd, f"{key}: dollars"))
+        for size, usd in steps
+    )
+    if not tiers or tiers[-1][0] != math.inf or any(size <= 0 for size, _ in tiers):
+        msg = f"{key}: each tier has units and dollars, and the last one has null units"
         raise ValueError(msg)
-    free = float(told.get("free", 0))
-    if not 0 <= free < math.inf:
-        msg = f"{key}: free must be a number of units"
-        raise ValueError(msg)
+    free = _number(told.get("free", 0), f"{key}: free")
     return Price(
         key=key,
         unit=str(told["unit"]),
@@ -130,6 +131,28 @@ def _price(key: str, told: Mapping[str, Any]) -> Price:
         as_of=str(told["as_of"]),
         confidence=str(told["confidence"]),
     )
+
+
+def _plan(told: Mapping[str, Any]) -> Plan:
+    name = str(told["name"])
+    usd, requests, gib, s3_gib = (
+        _number(told[key], f"{key} of the plan {name}") for key in ("usd", "requests", "gib", "s3_gib")
+    )
+    return Plan(name=name, usd=usd, requests=requests, gib=gib, s3_gib=s3_gib)
+
+
+def _table(told: object, name: str) -> Mapping[str, Any]:
+    if not isinstance(told, dict):
+        msg = f"{name} must be a JSON object"
+        raise TypeError(msg)
+    return told
+
+
+def _number(told: object, name: str) -> float:
+    if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told < math.inf:
+        msg = f"{name} must be a number that is not negative, not {told!r}"
+        raise ValueError(msg)
+    return float(told)
 
 
 def _reason(error: Exception) -> str:

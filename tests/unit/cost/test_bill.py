@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -168,6 +168,7 @@ def test_a_price_that_is_missing_is_named_and_never_nothing(tmp_path: Path) -> N
         {"tiers": [[0, 1], [None, 1]]},
         {"tiers": []},
         {"free": -1},
+        {"usd": True},
         {"unit": None, "usd": None},
     ],
 )
@@ -177,6 +178,39 @@ def test_a_damaged_price_file_is_refused(tmp_path: Path, damage: dict[str, objec
     path = tmp_path / "prices.json"
     path.write_text(json.dumps(told))
     with pytest.raises(BadConfiguration, match="damaged"):
+        load_prices("ap-southeast-1", path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        ({"regions": [1]}, "regions must be a JSON object"),
+        ({"regions": {"ap-southeast-1": None}}, "ap-southeast-1 must be a JSON object"),
+        ({"regions": {"ap-southeast-1": {"prices": {"s3.put": None}}}}, "s3.put must be a JSON object"),
+        ({"regions": {"ap-southeast-1": {"prices": {}, "plans": [{"name": "Pro"}]}}}, "'usd' is missing"),
+    ],
+)
+def test_a_price_file_of_another_shape_is_refused(tmp_path: Path, damage: dict[str, object], says: str) -> None:
+    path = tmp_path / "prices.json"
+    path.write_text(json.dumps(_packaged() | damage))
+    with pytest.raises(BadConfiguration, match=says):
+        load_prices("ap-southeast-1", path)
+
+
+def test_a_price_file_nested_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "prices.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(BadConfiguration, match="no price file"):
+        load_prices("ap-southeast-1", path)
+
+
+@pytest.mark.parametrize("usd", [-5, "200", True, None])
+def test_a_plan_s_price_is_a_number_that_is_not_negative(tmp_path: Path, usd: object) -> None:
+    told: dict[str, Any] = _packaged()
+    told["regions"]["ap-southeast-1"]["plans"][1]["usd"] = usd
+    path = tmp_path / "prices.json"
+    path.write_text(json.dumps(told))
+    with pytest.raises(BadConfiguration, match="usd of the plan Pro must be a number that is not negative"):
         load_prices("ap-southeast-1", path)
 
 
