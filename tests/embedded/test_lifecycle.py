@@ -71,10 +71,12 @@ def has_stopped(served, seconds=STOP_SECONDS):
 
 @pytest.fixture(autouse=True, scope="module")
 def _terminal_that_can_be_closed():
-    """Whoever runs the tests under nohup has all that they start ignore the end of a terminal."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    """Whoever runs the tests under nohup, or with & in a script, has all that they start ignore its signals."""
+    wanted = {signal.SIGHUP: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
+    before = {number: signal.signal(number, handler) for number, handler in wanted.items()}
     yield
-    signal.signal(signal.SIGHUP, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def terminate(served):

@@ -11,6 +11,8 @@ import pytest
 
 import pictures
 import processes
+from darkroom.transform.obstacles import obstacles
+from darkroom.transform.sandbox import LAYERS
 from patience import eventually, ready, settled
 from servers import free_port, serving
 
@@ -119,6 +121,12 @@ def test_a_deleted_image_is_written_down(logged, admin):
     admin.delete(f"/v1/images/{image['id']}")
     (line,) = eventually(lambda: written(logged, "image deleted", image=image["id"]), what="the line")
     assert line["owner"] == "local"
+
+
+def test_a_start_says_which_layers_of_the_jail_hold_and_how_many_processes_decode(logged):
+    (line,) = written(logged, "jail")
+    assert set(line["layers"]) == LAYERS.keys() - obstacles().keys()
+    assert line["workers"] >= 2
 
 
 def test_the_lines_that_are_documented_are_like_those_that_are_written(logged, admin):
