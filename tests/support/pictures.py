@@ -75,17 +75,17 @@ def photo(width: int, height: int, *, seed: int = 0) -> Image.Image:
     return Image.blend(picture, Image.merge("RGB", (grain, grain, grain)), 0.03)
 
 
-def camera_exif(*, orientation: int | None = None, place: bool = True) -> bytes:
+def camera_exif(*, orientation: int | None = None, place: bool = True, model: str = "Brightbox One") -> bytes:
     """Return an EXIF block as a camera writes it, by default with the place where it stood."""
     exif = Image.Exif()
     exif[ExifTags.Base.Make] = "Brightbox"
-    exif[ExifTags.Base.Model] = "Brightbox One"
+    exif[ExifTags.Base.Model] = model
     if orientation is not None:
         exif[ExifTags.Base.Orientation] = orientation
     inner = exif.get_ifd(ExifTags.IFD.Exif)
     inner[ExifTags.Base.DateTimeOriginal] = "2024:05:17 09:31:02"
     inner[ExifTags.Base.OffsetTimeOriginal] = "+02:00"
-    inner[ExifTags.Base.LensModel] = "Brightbox 26mm f/1.8"
+    inner[ExifTags.Base.LensModel] = f"{model.removesuffix(' One')} 26mm f/1.8"
     inner[ExifTags.Base.ISOSpeedRatings] = 100
     inner[ExifTags.Base.FNumber] = IFDRational(9, 5)
     inner[ExifTags.Base.ExposureTime] = IFDRational(1, 120)

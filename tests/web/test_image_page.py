@@ -10,6 +10,7 @@ from PIL import Image
 import pictures
 from browser import until, violations
 from darkroom.client import Client, Labels
+from darkroom.web.views import size as size_of
 from landscapes import landscape
 from patience import eventually
 
@@ -120,6 +121,33 @@ def test_what_shows_it_elsewhere_is_copied(api, gallery, image, url, open_page):
     assert page.locator("main img").evaluate("image => image.currentSrc").endswith(".avif")
 
 
+def test_every_file_has_its_format_size_bytes_and_address(image, url, open_page):
+    page = open_page(url, permissions=["clipboard-read", "clipboard-write"])
+    rows = page.locator(".variants tbody tr")
+    assert rows.count() == len(image["variants"])
+    for row, variant in zip(rows.all(), image["variants"], strict=True):
+        told = row.locator("td").all_inner_texts()[:4]
+        size = f"{variant['width']} × {variant['height']}"
+        assert told == [variant["name"], variant["format"], size, size_of(variant["bytes"])]
+        row.get_by_role("button").click()
+        row.get_by_text("Copied").wait_for()
+        assert page.evaluate("navigator.clipboard.readText()") == variant["url"]
+
+
+def test_what_the_camera_said_is_told_but_not_where_it_stood(gallery, open_page):
+    with Client(gallery.url) as client:
+        body = pictures.jpeg(300, 200, exif=pictures.camera_exif(place=True))
+        made = client.upload(body, filename="camera.jpg", wait=60)
+        page = open_page(f"{gallery.url}/images/{made.id}", scripts=False)
+        facts = page.locator(".facts").inner_text()
+        exposure = "1/120 s, f/1.8, ISO 100, 26.0 mm"
+        for told in ("JPEG, 300 × 200", "2024-05-17 09:31:02", "Brightbox One", "Brightbox 26mm f/1.8", exposure):
+            assert told in facts
+        text = page.content().lower()
+        assert not [word for word in ("48.85", "48.0", "2.29", "17.0", "gps", "latitude", "location") if word in text]
+        client.delete(made.id)
+
+
 def test_it_is_deleted_unless_that_is_undone(api, image, url, open_page):
     page = open_page(url)
     page.get_by_role("link", name="Delete").click()
@@ -205,11 +233,12 @@ def test_of_an_image_like_no_other_nothing_is_said(gallery, open_page):
         client.delete(made.id)
 
 
-def test_all_files_are_made_anew(api, image, url, open_page):
-    page = open_page(url)
+@pytest.mark.parametrize("scripts", [True, False])
+def test_all_files_are_made_anew(api, image, url, open_page, scripts):
+    page = open_page(url, scripts=scripts)
     page.get_by_role("button", name="Make all files anew").click()
     eventually(lambda: now(api, image)["version"] > image["version"] + 1, what="another render")
-    until(page, "document.querySelector('.one').dataset.state === 'ready'")
+    page.wait_for_selector(".one[data-state=ready]")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -229,9 +258,11 @@ HOSTILE = '"><img src=x onerror=alert(1)>'
 def test_no_text_from_a_stranger_is_anything_but_text(gallery, open_page):
     with Client(gallery.url) as client:
         labels = Labels(tags=(HOSTILE,), album=HOSTILE, title=HOSTILE)
-        made = client.upload(landscape(90), labels, filename=HOSTILE, wait=60)
+        body = pictures.jpeg(300, 200, exif=pictures.camera_exif(model=HOSTILE), comment=uuid.uuid4().bytes)
+        made = client.upload(body, labels, filename=HOSTILE, wait=60)
         page = open_page(f"{gallery.url}/images/{made.id}")
         page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+        assert page.locator(".facts").inner_text().count(HOSTILE) == 4  # file, album, camera and lens
         page.fill("#more", "<script>alert(2)</script>")
         page.keyboard.press("Enter")
         page.get_by_role("checkbox", name="alert(2)").wait_for()

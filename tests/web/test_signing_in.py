@@ -73,6 +73,13 @@ def test_what_changes_something_comes_from_a_page_of_ours_with_its_token(keyed, 
     assert signed_in.get("/v1/images").status_code == 200
 
 
+@pytest.mark.parametrize(("host", "secure"), [("127.0.0.1", False), ("localhost:80", False), ("images.example", True)])
+def test_over_anything_but_loopback_the_cookie_goes_over_tls_only(keyed, host, secure):
+    headers = {"host": host}
+    answer = httpx.post(f"{keyed.url}/signin", data={"key": keyed.key}, headers=headers, trust_env=False)
+    assert ("secure" in answer.headers["set-cookie"].lower()) is secure
+
+
 @pytest.mark.parametrize(
     "wanted", ["https://stranger.example/", "//stranger.example", "/\\\\stranger.example", "javascript:1"]
 )

@@ -71,6 +71,7 @@ class Renderer:
             "tile_picture": lambda image: views.picture(image, self.delivery, views.enough(image)),
             "base": base_url,
             "delivery": self.delivery,
+            "delivery_url": delivery_url,
         }
         self.files = _files()
         self.version = _version(self.files)
