@@ -83,6 +83,12 @@ def rendering(scenario: Scenario, uploads: float) -> float:
     return uploads * scenario.transform_seconds
 
 
+def making(scenario: Scenario, views: float) -> float:
+    """Return how many functions make pictures by their addresses, or answer with them, where so many views come."""
+    share = views / scenario.views if scenario.views else 0.0
+    return share * (scenario.made * scenario.render_seconds + scenario.answered * scenario.answer_seconds)
+
+
 def parts(  # everything that was found out
     scenario: Scenario,
     assumed: Assumptions,
@@ -143,11 +149,11 @@ def _functions(scenario: Scenario, assumed: Assumptions, backlog: Backlog) -> It
     rendered = min(rendering(scenario, load.burst), assumed.transforms)
     yield Part(
         name="functions at a time",
-        asked=load.calls * assumed.call_seconds + rendered,
+        asked=load.calls * assumed.call_seconds + rendered + making(scenario, load.peak_views),
         bound=assumed.account,
         unit="functions",
         source="Lambda's quotas, default",
-        moves="ask AWS for more concurrency; Transforms of the template keeps rendering from taking it all",
+        moves="ask AWS for more concurrency; Transforms and RenderConcurrency keep rendering from taking it all",
     )
     yield Part(
         name="functions that render",
@@ -209,6 +215,15 @@ def _stores(scenario: Scenario, assumed: Assumptions, edge: Edge, hot: Sequence[
             unit="units a second on the hottest key",
             source=_DYNAMODB,
             moves=moves[one.kind],
+        )
+    if scenario.made:
+        yield Part(
+            name="pictures by addresses entered as used",
+            asked=load.peak_views * scenario.made_share,
+            bound=KEY_UNITS,
+            unit="units a second on one key",
+            source=_DYNAMODB,
+            moves="fewer sizes; a key for each part by hash in results/dynamodb.py, which has one for all",
         )
     units = load.burst * scenario.writes
     yield Part(

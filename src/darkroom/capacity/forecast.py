@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from darkroom.capacity.backlog import Backlog, three_days
-from darkroom.capacity.ceilings import COUNTERS, ENTRIES, IMAGES, TAGS, Load, Part, parts, rendering
+from darkroom.capacity.ceilings import COUNTERS, ENTRIES, IMAGES, TAGS, Load, Part, making, parts, rendering
 from darkroom.capacity.edge import Edge, look, sample
 from darkroom.capacity.heat import Kind, heat
 from darkroom.cost.bill import Bill, bill, images_kept
@@ -23,12 +23,17 @@ LOCATIONS = (1, 3, 10, 30, 100, 300, 600)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """Everything about one scale. ``renders`` are functions that render at a time on average, ``kept`` images."""
+    """Everything about one scale.
+
+    ``renders`` are functions that render uploads at a time on average, ``making`` those that make pictures by their
+    addresses at the peak, ``kept`` images.
+    """
 
     scale: float
     load: Load
     edge: Edge
     renders: float
+    making: float
     backlog: Backlog
     kept: float
     parts: tuple[Part, ...]
@@ -76,15 +81,17 @@ def forecast(
         seed=seed,
     ) + heat((Kind(IMAGES, assumed.image_keys, assumed.image_units),), uploads=load.burst, seed=seed)
     kept = images_kept(scenario, month)
+    simulated = scenario.with_numbers("simulated", hit_rate=1 - edge.origin)
     return Forecast(
         scale=scale,
         load=load,
         edge=edge,
         renders=rendering(scenario, load.uploads),
+        making=making(simulated, load.peak_views),
         backlog=backlog,
         kept=kept,
-        parts=parts(scenario, assumed, edge=edge, backlog=backlog, hot=hot, kept=kept),
-        bill=bill(scenario.with_numbers("simulated", hit_rate=1 - edge.origin), prices, month),
+        parts=parts(simulated, assumed, edge=edge, backlog=backlog, hot=hot, kept=kept),
+        bill=bill(simulated, prices, month),
     )
 
 

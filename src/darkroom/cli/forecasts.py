@@ -66,6 +66,11 @@ def _rows(found: Sequence[Forecast]) -> list[tuple[str, ...]]:
         row("… by the bucket", *(f"{x.edge.origin:.1%}" for x in found)),
         row("gets of the bucket a second, peak", *(_rate(x.load.peak_views * x.edge.origin) for x in found)),
         row("functions that render, mean", *(_rate(x.renders) for x in found)),
+        *(
+            [row("… that make pictures by addresses, peak", *(_rate(x.making) for x in found))]
+            if any(x.making for x in found)
+            else []
+        ),
         row("oldest upload in the queue", *(_oldest(x) for x in found)),
         row("queue empty after the burst", *(_duration(x.backlog.drained_seconds) for x in found)),
         row("images kept", *(amount(round(x.kept)) for x in found)),
@@ -94,6 +99,7 @@ def _as_json(one: Forecast) -> dict[str, Any]:
         "load": dataclasses.asdict(one.load),
         "edge": dataclasses.asdict(one.edge),
         "renders": one.renders,
+        "making": one.making,
         "queue": {name: _finite(value) for name, value in dataclasses.asdict(one.backlog).items()},
         "kept": one.kept,
         "usd": round(one.bill.total, 6),

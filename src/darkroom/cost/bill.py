@@ -93,8 +93,9 @@ def _usage(it: Scenario, month: int) -> Iterator[tuple[str, str, str, float]]:
     sweeping = it.sweeps * kept * _objects(it) / it.swept_rate
     seconds = (uploads * it.upload_seconds + searches * it.search_seconds + sweeping) * it.upload_mib / 1024
     transform = uploads * it.transform_seconds * it.transform_mib / 1024
-    yield "Lambda", "compute", "lambda.arm" if it.arm else "lambda.x86", seconds + transform
-    yield "Lambda", "requests", "lambda.request", (it.calls + 1) * uploads + searches + it.sweeps
+    renders = (it.made * it.render_seconds + it.answered * it.answer_seconds) * it.render_mib / 1024
+    yield "Lambda", "compute", "lambda.arm" if it.arm else "lambda.x86", seconds + transform + renders
+    yield "Lambda", "requests", "lambda.request", _invocations(it) + it.sweeps
     if it.edge_function:
         passing = (misses - missing) * it.edge_passing_seconds
         answered = missing * it.edge_missing_seconds
@@ -108,6 +109,7 @@ def _usage(it: Scenario, month: int) -> Iterator[tuple[str, str, str, float]]:
     if it.originals_kept:
         yield "S3 storage", "originals", "s3.storage", _stored(it, month, it.upload_bytes)
     yield "S3 storage", "variants", "s3.storage", _stored(it, month, it.stored_bytes)
+    yield from _by_address(it, month)
 
     yield (
         "DynamoDB",
@@ -128,18 +130,47 @@ def _usage(it: Scenario, month: int) -> Iterator[tuple[str, str, str, float]]:
     if it.queue_requests or it.idle_requests:
         yield "SNS and SQS", "queues", "sqs.request", uploads * it.queue_requests + it.idle_requests
     yield from _watching(it)
-    yield "CloudFront bytes", "to readers", "cloudfront.egress", views * it.view_bytes / GIB
-    yield "CloudFront requests", "from readers", "cloudfront.request", views
+    yield from _delivery(it)
+
+
+def _delivery(it: Scenario) -> Iterator[tuple[str, str, str, float]]:
+    """Yield what the edge comes to, as ``_usage`` does."""
+    yield "CloudFront bytes", "to readers", "cloudfront.egress", it.views * it.view_bytes / GIB
+    yield "CloudFront requests", "from readers", "cloudfront.request", it.views
     if it.viewer_function:
-        yield "CloudFront requests", "functions", "cloudfront.function", views
+        # One before the cache for all; for a picture by its address one more, which sees the answer.
+        yield "CloudFront requests", "functions", "cloudfront.function", it.views + it.addressed
+    if it.addressed:
+        yield "CloudFront requests", "secrets read", "cloudfront.store.read", it.addressed
+    if it.store_requests:
+        yield "CloudFront requests", "secrets kept", "cloudfront.store.request", it.store_requests
     if it.purges:
-        yield "CloudFront requests", "purges", "cloudfront.invalidation", deleted * it.purges
+        yield "CloudFront requests", "purges", "cloudfront.invalidation", it.uploads * it.deleted_share * it.purges
+
+
+def _by_address(it: Scenario, month: int) -> Iterator[tuple[str, str, str, float]]:
+    """Yield what stores are asked for on account of pictures that are made by their addresses, as ``_usage`` does."""
+    if not it.made:  # then there are none to answer with either
+        return
+    yield "S3 requests", "results put", "s3.put", it.made
+    yield "S3 requests", "results got", "s3.get", it.made * it.render_gets
+    # What comes in a month is there for half of it, and no longer than its days.
+    months = month - (0 if it.whole_month else 0.5)
+    kept = it.made * (min(months, it.result_days / it.days) if it.result_days else months)
+    yield "S3 storage", "results", "s3.storage", kept * it.result_bytes / (1e9 if it.decimal_storage else GIB)
+    yield "S3 storage", "results' tags", "s3.tag", kept
+    yield "DynamoDB", "results written", "dynamodb.write", it.made * it.render_writes
+    yield "DynamoDB", "results read", "dynamodb.read", it.made * it.render_reads + it.answered * it.answer_reads
+
+
+def _invocations(it: Scenario) -> float:
+    """Return how often functions run that log, but for sweeps."""
+    return (it.calls + 1) * it.uploads + it.searches + it.made + it.answered
 
 
 def _watching(it: Scenario) -> Iterator[tuple[str, str, str, float]]:
     """Yield what logs, alarms and metrics come to, as ``_usage`` does."""
-    invocations = (it.calls + 1) * it.uploads + it.searches
-    yield "CloudWatch", "logs", "logs.ingest", invocations * it.log_bytes / GIB
+    yield "CloudWatch", "logs", "logs.ingest", _invocations(it) * it.log_bytes / GIB
     for item, key, count in (
         ("alarms", "cloudwatch.alarm", it.alarms),
         ("dashboards", "cloudwatch.dashboard", it.dashboards),

@@ -99,6 +99,10 @@ def _with_plan(it: Scenario, prices: Prices, month: int, plan: Plan) -> float:
 _BY_PLAN = {("CloudFront bytes", "to readers"), ("CloudFront requests", "from readers")}
 
 
+_STAYS = {"originals", "results", "results' tags"}
+"""What lies in S3 that is no variant."""
+
+
 def _elsewhere(it: Scenario, prices: Prices, month: int) -> float:
     """Return the bill with the variants in Cloudflare's R2, read through its CDN, and the functions where they are.
 
@@ -108,7 +112,9 @@ def _elsewhere(it: Scenario, prices: Prices, month: int) -> float:
     dropped = {"Lambda@Edge", "S3 storage", "CloudFront bytes", "CloudFront requests"}
     rest = _without(
         whole,
-        lambda service, item: (service in dropped and item != "originals") or (service, item) == ("S3 requests", "put"),
+        lambda service, item: (
+            (service in dropped and item not in _STAYS) or (service, item) == ("S3 requests", "put")
+        ),
     )
     misses = it.views * (1 - it.hit_rate)
     rest -= misses * prices["s3.get"].tiers[0][1]

@@ -82,6 +82,9 @@ def from_running(scenario: Scenario, exposition: str, days: float) -> Scenario:
         "stored_bytes": found.total("darkroom_variant_bytes_total") / uploads,
         "transform_seconds": found.total("darkroom_transform_seconds_sum", outcome="ready") / uploads,
     }
+    made = found.total("darkroom_results_total", outcome="made")
+    if made:
+        numbers["render_seconds"] = min(29.0, found.total("darkroom_result_seconds_sum") / made)
     received = found.total("darkroom_received_bytes_total")
     if received:
         numbers["upload_bytes"] = received / uploads
@@ -94,6 +97,7 @@ def from_running(scenario: Scenario, exposition: str, days: float) -> Scenario:
         }
         bodies = sum(shown.values())
         numbers["missing_share"] = found.total("darkroom_deliveries_total", outcome="default") / views
+        numbers["made_share"] = min(1.0, made / views)
         if bodies:
             numbers["hit_rate"] = shown["hot"] / bodies
             numbers["view_bytes"] = max(1.0, found.total("darkroom_delivered_bytes_total") / views)

@@ -60,6 +60,23 @@ class Scenario(Numbers):
     viewer_function: float = number(0, "0 or 1", "a CloudFront function runs on every view", most=1)
     purges: float = number(0, "paths", "the edge is told to forget, for a deleted image")
 
+    # How a picture by its address is served, which is made when somebody asks for it first.
+    addressed_share: float = number(0, "share", "of the views is of pictures by their addresses", most=1)
+    negotiated_share: float = number(
+        0, "share", "of those is .auto, which a function answers where the edge has no copy", most=1
+    )
+    made_share: float = number(0, "share", "of the views asks for such a picture that has to be made", most=1)
+    render_seconds: float = number(0.3, "seconds", "the render function takes to make one", most=29)
+    answer_seconds: float = number(0.1, "seconds", "it takes to answer with one that is there", most=29)
+    render_mib: float = number(1769, "MiB", "of memory the render function has", most=10_240)
+    render_writes: float = number(3, "units", "written to the database for one that is made")
+    render_reads: float = number(8, "units", "read from the database for one that is made")
+    answer_reads: float = number(3, "units", "read from the database to answer with one that is there")
+    render_gets: float = number(2, "requests", "that get an object, for one that is made")
+    result_bytes: float = number(60_000, "bytes", "kept of one")
+    result_days: float = number(30, "days", "that it is kept; 0 for ever", most=3650)
+    store_requests: float = number(0, "requests", "a month that keep the key value store in step")
+
     # What is there in any case.
     alarms: float = number(0, "alarms", "are watched", most=1e6)
     dashboards: float = number(0, "dashboards", "are shown", most=1e6)
@@ -91,6 +108,21 @@ class Scenario(Numbers):
     def views(self) -> float:
         """Pictures looked at in a month."""
         return self.daily_users * self.reader_share * self.views_each * self.days
+
+    @property
+    def made(self) -> float:
+        """Pictures made by their addresses in a month."""
+        return self.views * self.made_share
+
+    @property
+    def addressed(self) -> float:
+        """Views of pictures by their addresses in a month, of those that are made then too."""
+        return self.views * max(self.addressed_share, self.made_share)
+
+    @property
+    def answered(self) -> float:
+        """Views in a month that the render function answers with a picture that is there."""
+        return max(0.0, self.addressed * (1 - self.hit_rate) - self.made) * self.negotiated_share
 
     @property
     def searches(self) -> float:

@@ -55,6 +55,17 @@ def test_what_is_asked_of_each_part_is_what_is_worked_out_by_hand():
     assert part(found, "counters").asked == pytest.approx(2 * 10 * uploads, rel=0.15)
 
 
+def test_pictures_by_their_addresses_take_functions_and_one_key_each_and_nothing_without_them():
+    found, without = at(100, made_share=0.02, render_seconds=0.5), at(100)
+    made = 3 * 100 * 12_600_000 / 2_592_000 * 0.02
+    assert found.making == pytest.approx(made * 0.5)
+    assert without.making == 0
+    more = part(found, "functions at a time").asked - part(without, "functions at a time").asked
+    assert more == pytest.approx(made * 0.5)
+    assert part(found, "entered as used").ratio == pytest.approx(made / 1_000)
+    assert not [one for one in without.parts if "entered as used" in one.name]
+
+
 def test_what_breaks_is_listed_with_the_worst_first_and_what_moves_it():
     found = at(1_000)
     ratios = [one.ratio for one in found.parts]

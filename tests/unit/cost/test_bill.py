@@ -46,6 +46,83 @@ def test_the_article_s_reading_is_itemised_as_worked_out_by_hand() -> None:
     assert sum(sums.values()) == pytest.approx(sum(by_hand.values()))
 
 
+def by_address(**numbers: float) -> dict[tuple[str, str], tuple[float, float]]:
+    """Return quantity and dollars that pictures by their addresses add, by service and item."""
+    plain = preset("article-corrected").with_numbers("given", viewer_function=1, lambda_free=0)
+    before, after = (bill(each, PRICES, 3).lines for each in (plain, plain.with_numbers("given", **numbers)))
+    had = {(line.service, line.item): line for line in before}
+    found = {}
+    for line in after:
+        old = had.get((line.service, line.item))
+        change = line.quantity - (old.quantity if old else 0), line.dollars - (old.dollars if old else 0)
+        if change[0]:
+            found[line.service, line.item] = change
+    return found
+
+
+def test_pictures_by_their_addresses_are_itemised_as_worked_out_by_hand() -> None:
+    views = 12_600_000
+    made, addressed = 0.01 * views, 0.2 * views
+    answered = (addressed * 0.1 - made) * 0.5  # the edge has nine of ten; half of the addresses is negotiated
+    seconds = made * 0.4 + answered * 0.1
+    found = by_address(
+        made_share=0.01,
+        addressed_share=0.2,
+        negotiated_share=0.5,
+        render_seconds=0.4,
+        answer_seconds=0.1,
+        render_mib=2048,
+        render_writes=3,
+        render_reads=8,
+        answer_reads=3,
+        render_gets=2,
+        result_bytes=50_000,
+        result_days=30,
+        store_requests=60,
+    )
+    by_hand = {
+        ("Lambda", "compute"): (seconds * 2, seconds * 2 * 1.66667e-5),
+        ("Lambda", "requests"): (made + answered, None),
+        ("S3 requests", "results put"): (made, made * 5e-6),
+        ("S3 requests", "results got"): (2 * made, 2 * made * 4e-7),
+        ("S3 storage", "results"): (made * 50_000 / 2**30, made * 50_000 / 2**30 * 0.025),
+        ("S3 storage", "results' tags"): (made, made * 1e-6),
+        ("DynamoDB", "results written"): (3 * made, 3 * made * 7.1e-7),
+        ("DynamoDB", "results read"): (8 * made + 3 * answered, (8 * made + 3 * answered) * 1.425e-7),
+        ("CloudWatch", "logs"): ((made + answered) * 614.4 / 2**30, None),
+        ("CloudFront requests", "functions"): (addressed, addressed * 1e-7),
+        ("CloudFront requests", "secrets read"): (addressed, addressed * 3e-8),
+        ("CloudFront requests", "secrets kept"): (60, 0.06),
+    }
+    assert found.keys() == by_hand.keys()
+    for item, (quantity, dollars) in by_hand.items():
+        assert found[item][0] == pytest.approx(quantity), item
+        if dollars is not None:
+            assert found[item][1] == pytest.approx(dollars), item
+
+
+def test_results_that_go_after_some_days_stop_costing_more_and_others_do_not() -> None:
+    kept = {
+        days: [
+            next(line.quantity for line in bill(scenario, PRICES, month).lines if line.item == "results")
+            for month in (1, 2, 12)
+        ]
+        for days in (30, 0)
+        for scenario in [preset("darkroom").with_numbers("given", made_share=0.01, result_days=days)]
+    }
+    first, second, twelfth = kept[30]
+    assert second == twelfth == pytest.approx(2 * first)
+    first, second, twelfth = kept[0]
+    assert (second, twelfth) == (pytest.approx(3 * first), pytest.approx(23 * first))
+
+
+@pytest.mark.parametrize("name", ["article", "article-corrected", "darkroom"])
+def test_no_preset_has_pictures_by_their_addresses_unless_somebody_says_so(name: str) -> None:
+    scenario = preset(name)
+    assert (scenario.made, scenario.addressed, scenario.answered) == (0, 0, 0)
+    assert not [line for line in bill(scenario, PRICES, 1).lines if "results" in line.item or "secrets" in line.item]
+
+
 @pytest.mark.parametrize(
     ("views", "factor", "month", "total"),
     [

@@ -29,6 +29,11 @@ darkroom_deliveries_total{outcome="hot",status="200"} 3000.0
 darkroom_deliveries_total{outcome="hot",status="304"} 100.0
 darkroom_deliveries_total{outcome="cold",status="200"} 400.0
 darkroom_deliveries_total{outcome="default",status="404"} 500.0
+darkroom_results_total{format="webp",outcome="made"} 60.0
+darkroom_results_total{format="avif",outcome="made"} 20.0
+darkroom_results_total{format="avif",outcome="failed"} 7.0
+darkroom_result_seconds_sum 12.0
+darkroom_result_seconds_count 80.0
 darkroom_delivered_bytes_total 2.4e+08
 darkroom_requests_total{method="GET",route="/v1/images",status="200"} 60.0
 darkroom_requests_total{method="DELETE",route="/v1/images/{image_id}",status="204"} 4.0
@@ -47,6 +52,9 @@ def test_what_a_service_has_counted_becomes_a_month_like_that():
     assert found.hit_rate == pytest.approx(3_100 / 3_500)
     assert found.missing_share == pytest.approx(500 / 4_000)
     assert found.deleted_share == 0.04
+    assert found.made_share == pytest.approx(80 / 4_000)
+    assert found.made == pytest.approx(240)
+    assert found.render_seconds == pytest.approx(0.15)
     assert found.source_of("stored_bytes") == RUNNING
     assert found.source_of("writes") == preset("darkroom").source_of("writes")
     assert bill(found, PRICES, 1).total > 0
