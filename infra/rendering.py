@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import rjsmin  # type: ignore[import-untyped] # has no types
+
 from darkroom.edge.transformations import CHOICES
 from darkroom.names import default_key
 from darkroom.serverless import edge
@@ -60,13 +62,16 @@ def _formats(formats: Sequence[Format]) -> list[list[str]]:
 
 
 def _edge_function(name: str, **given: object) -> str:
-    """Return the code of a CloudFront function, without comments and most of its space, which count as length too."""
+    """Return the code of a CloudFront function, without comments and needless space, which count as length too.
+
+    Names stay as they are, so that what runs at the edge can still be read beside what is in the repository.
+    """
     code = (EDGE / name).read_text(encoding="utf-8")
     code = code.replace("//__NEGOTIATION__\n", (EDGE / "negotiation.js").read_text(encoding="utf-8"))
     for what, value in given.items():
         code = _once(f"__{what}__", json.dumps(value, separators=(",", ":")), code)
-    lines = (line for line in code.splitlines() if line.strip() and not line.lstrip().startswith("//"))
-    return "".join(f"{line.strip()}\n" for line in lines)
+    imports = "".join(re.findall(r"(?m)^import .*\n", code))  # as CloudFront's documents spell them
+    return f"{imports}{rjsmin.jsmin(re.sub(r'(?m)^import .*', '', code))}\n"
 
 
 def default_image(recipes: Sequence[Recipe]) -> tuple[str, str]:

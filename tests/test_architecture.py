@@ -118,7 +118,9 @@ HOMES = {
         *("figures/emf.py", "serverless/logs.py"),
         *(
             f"serverless/{function}.py"
-            for function in ("api", "object_created", "sweep", "purge", "render", "edge_secrets")
+            for function in (
+                *("api", "object_created", "sweep", "purge", "render", "iiif", "answering", "edge_secrets"),
+            )
         ),
     },
     "mangum": {"serverless/api.py"},

@@ -122,6 +122,19 @@ class Shared(BaseModel):
         (),
         description="Sizes made without a signature, such as `320x0,640x480` (0: as it comes out); empty: none.",
     )
+    iiif_owners: tuple[str, ...] = Field(
+        (),
+        description="Owners whose images are under `/iiif/` for all, unsigned, separated by commas; empty: none.",
+    )
+    iiif_rate: float = Field(
+        20.0,
+        ge=0,
+        le=FASTEST_RATE,
+        description="New pictures a second that are made there for each owner; 0: as many as asked for.",
+    )
+    iiif_burst: int = Field(
+        200, ge=1, le=LARGEST_BURST, description="New pictures that are made there at once after a pause, likewise."
+    )
     avif_budget_seconds: float = Field(
         0.3, ge=0, le=60, description="Time a negotiated AVIF may take before WebP or JPEG is shown in its place."
     )
@@ -136,12 +149,12 @@ class Shared(BaseModel):
     )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
 
-    @field_validator("srcset_widths", "unsigned_sizes", "allowed_origins", "search_kinds", mode="before")
+    @field_validator("srcset_widths", "unsigned_sizes", "iiif_owners", "allowed_origins", "search_kinds", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return _parts(value)
 
-    @field_validator("key_rate")
+    @field_validator("key_rate", "iiif_rate")
     @classmethod
     def _is_rate(cls, value: float) -> float:
         return _rate(value)
@@ -178,6 +191,14 @@ class Shared(BaseModel):
                 msg = f"{size[:40]} is no size such as 640x480, 640x0 or 0x480, of {LONGEST_SIDE} at most"
                 raise ValueError(msg)
         return value
+
+    @field_validator("iiif_owners")
+    @classmethod
+    def _are_owners(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(clean_owner(owner) for owner in value)
+        except InvalidRequest as error:
+            raise ValueError(error.detail) from error
 
     @field_validator("search_kinds")
     @classmethod
@@ -228,19 +249,6 @@ class Settings(Shared):
     result_queue: int = Field(
         200, ge=1, le=10_000, description="Transformations that may wait to be made; more are answered 503."
     )
-    iiif_owners: tuple[str, ...] = Field(
-        (),
-        description="Owners whose images are under `/iiif/` for all, unsigned, separated by commas; empty: none.",
-    )
-    iiif_rate: float = Field(
-        20.0,
-        ge=0,
-        le=FASTEST_RATE,
-        description="New pictures a second that are made there for each owner; 0: as many as asked for.",
-    )
-    iiif_burst: int = Field(
-        200, ge=1, le=LARGEST_BURST, description="New pictures that are made there at once after a pause, likewise."
-    )
     jail_layers: tuple[str, ...] = Field(
         (), description="Layers of the jail without which the service refuses to start, separated by commas."
     )
@@ -269,23 +277,10 @@ class Settings(Shared):
         0, ge=0, le=65535, description="Loopback port that answers `/metrics` without a key; 0: only with an admin key."
     )
 
-    @field_validator("jail_layers", "iiif_owners", mode="before")
+    @field_validator("jail_layers", mode="before")
     @classmethod
     def _split_lists(cls, value: object) -> object:
         return _parts(value)
-
-    @field_validator("iiif_owners")
-    @classmethod
-    def _are_owners(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            return tuple(clean_owner(owner) for owner in value)
-        except InvalidRequest as error:
-            raise ValueError(error.detail) from error
-
-    @field_validator("iiif_rate")
-    @classmethod
-    def _is_iiif_rate(cls, value: float) -> float:
-        return _rate(value)
 
     @field_validator("purge_url")
     @classmethod
@@ -351,6 +346,7 @@ class CloudSettings(Shared):
         "", description="SQS queue of what CloudFront has to forget; empty: its copies live out their time."
     )
     distribution_id: str = Field("", description="CloudFront distribution that delivers.")
+    iiif_url: str = Field("", description="Address under which viewers find `/iiif/`.")
 
     @field_validator("part_bytes")
     @classmethod

@@ -15,7 +15,7 @@ from deployed import deploying
 from flow_stage import Stage, each_of, lacking, permission_of
 from hands import Hands
 from permissions import FLOWS, NEEDED, PAGE, written
-from stacks import of_type, resolved
+from stacks import IIIF, of_type, resolved
 
 BY_A_FLOW = {
     policy: {one: by for one, by in needed.items() if not isinstance(by, str)} for policy, needed in NEEDED.items()
@@ -26,13 +26,16 @@ BY_A_FLOW = {
 def _stage(shimmed_emulator, packages):
     with ExitStack() as leaving:
         table = leaving.enter_context(between(shimmed_emulator.url))
-        deployed = leaving.enter_context(deploying(shimmed_emulator, packages, Originals="archive"))
+        deployed = leaving.enter_context(deploying(shimmed_emulator, packages, Originals="archive", IiifOwners="local"))
         deployed.make_defaults()
         deployed.make_first_secret()
         # It has to run once: the emulator may still be unpacking what it is then told to start anew.
         deployed.invoke("RenderFunctionName", {"headers": {}, "requestContext": {"http": {"method": "GET"}}})
+        nothing = {"rawPath": "/iiif/", "headers": {}, "requestContext": {"http": {"method": "GET"}}}
+        deployed.invoke("IiifFunctionName", nothing)
         through = {"AWS_ENDPOINT_URL_DYNAMODB": table.url}
         leaving.enter_context(deployed.configured("TransformFunction", **through))
+        leaving.enter_context(deployed.configured("IiifFunction", **through))
         leaving.enter_context(deployed.configured("RenderFunction", DARKROOM_AVIF_BUDGET_SECONDS="0", **through))
         client = leaving.enter_context(deployed.client(deployed.new_key()))
         stage = Stage(deployed, client, Hands(deployed), table)
@@ -86,7 +89,7 @@ def test_without_a_single_permission_a_flow_ends(stage, role, policy, permission
 
 
 def test_every_permission_of_the_template_is_in_the_table_and_no_other():
-    resources = resolved()
+    resources = resolved(IIIF)
     found = {
         (role, each["PolicyName"]): {
             permission_of(each["PolicyDocument"]["Statement"], one): None
@@ -103,7 +106,7 @@ def test_where_no_flow_ends_a_rule_tells_what_is_missing():
     by_rules = [(*each, one, by) for each, needed in NEEDED.items() for one, by in needed.items() if by in rules]
     assert by_rules
     for role, policy, permission, by in by_rules:
-        resources = resolved()
+        resources = resolved(IIIF)
         for each in resources[role]["Properties"]["Policies"]:
             if each["PolicyName"] == policy:
                 each["PolicyDocument"] = lacking(each["PolicyDocument"], permission)

@@ -37,7 +37,7 @@ FOR_EVER = "public, max-age=86400, s-maxage=31536000"
 
 @pytest.fixture(scope="module", params=["shim"])
 def stack(shimmed_emulator, packages):
-    with deploying(shimmed_emulator, packages) as deployed:
+    with deploying(shimmed_emulator, packages, UnsignedSizes="33x0,44x44") as deployed:
         deployed.make_defaults()
         deployed.make_first_secret()
         yield deployed
@@ -208,6 +208,29 @@ def test_what_is_not_signed_ends_at_the_edge(client, image):
     ):
         refused_at_the_edge(client.get(wrong), "bad-signature")
     assert picture_of(client.get(right)).width == 84
+
+
+def test_a_size_that_the_operator_allows_takes_no_signature_and_any_other_ends_at_the_edge(stack, client):
+    image = ready(client, pictures.jpeg(2400, 600))
+    address = f"/i/{image['id']}/t/{{}}/u.{{}}"
+    first, again = (client.get(address.format("width=33", "jpg")) for _ in range(2))
+    assert [is_of_the_function(each) for each in (first, again)] == [True, False]
+    assert picture_of(first).width == 33
+    assert client.get(signed(client, image, "width=33")).content == first.content
+    assert picture_of(client.get(address.format("fit=cover,width=22,height=22,dpr=2", "png"))).size == (44, 44)
+    negotiated = client.get(address.format("width=33", "auto"), headers=ANYTHING)
+    assert (picture_of(negotiated).format, negotiated.headers["vary"]) == ("JPEG", "Accept")
+    before = objects_of(stack, image)
+    for options in (
+        "width=34",
+        "width=33,blur=1",
+        "width=33,quality=5",
+        "height=33",
+        "fit=cover",
+        "width=33,kid=-33x0",
+    ):
+        refused_at_the_edge(client.get(address.format(options, "jpg")), "bad-signature")
+    assert objects_of(stack, image) == before
 
 
 def test_the_function_believes_nobody_the_edge_neither(stack, image):
@@ -388,4 +411,5 @@ def test_what_is_left_in_the_ledger_of_what_is_long_gone_is_swept_up(stack, clie
 
 def test_the_store_holds_all_secrets_under_one_name_for_who_names_none(stack):
     held = at_the_edge(stack)
+    assert {held.pop("-33x0"), held.pop("-44x44")} == {"1"}
     assert sorted(held.pop(ANY).split(",")) == sorted(held.values())

@@ -1,10 +1,6 @@
 """IIIF Image API 3.0 over the wire: what the official validator asks for, and what it does not."""
 
 import io
-import subprocess
-import sys
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -13,12 +9,7 @@ from PIL import Image
 import pictures
 from patience import ready
 from servers import serving
-
-VALIDATION = Path(__file__).parent.parent / "support" / "iiif_validation.py"
-LEVEL_2 = 33
-"""Tests of levels 0 to 2 that version 1.0.5 of the validator has for version 3.0 of the API."""
-BEYOND = {"format_gif", "linkheader_canonical", "linkheader_profile", "rot_mirror", "rot_mirror_180"}
-"""Tests of what is optional that pass as well. Its test of WebP cannot: it calls what no Python 3 has."""
+from validating import assert_beyond, assert_level_2, drawn
 
 
 @pytest.fixture(scope="module")
@@ -59,32 +50,17 @@ def results_of(served, image):
     return sorted(each.name for each in folder.iterdir()) if folder.exists() else []
 
 
-def validation(*arguments):
-    return subprocess.run(
-        [sys.executable, str(VALIDATION), *arguments], capture_output=True, text=True, timeout=300, check=False
-    )
-
-
 @pytest.fixture(scope="module")
 def squares(client, tmp_path_factory):
-    path = tmp_path_factory.mktemp("squares") / "squares.png"
-    drawn = validation("picture", str(path))
-    assert drawn.returncode == 0, drawn.stderr
-    return ready(client, path.read_bytes(), filename="squares.png")
+    return ready(client, drawn(tmp_path_factory.mktemp("squares")), filename="squares.png")
 
 
 def test_the_official_validator_passes_every_test_of_level_2(served, squares):
-    asked = ("--server", urlsplit(served.url).netloc, "--prefix", "iiif", "--identifier", squares["id"])
-    done = validation("validate", *asked, "--version=3.0", "--level=2")
-    assert done.returncode == 0, done.stderr
-    assert f"Done ({LEVEL_2} tests, 0 failures)" in done.stderr
-    assert done.stderr.count("PASS") == LEVEL_2
+    assert_level_2(served.url, squares["id"])
 
 
 def test_the_official_validator_finds_more_than_level_2(served, squares):
-    asked = ("--server", urlsplit(served.url).netloc, "--prefix", "iiif", "--identifier", squares["id"])
-    done = validation("validate", *asked, "--version=3.0", *(f"--test={name}" for name in sorted(BEYOND)))
-    assert f"Done ({len(BEYOND)} tests, 0 failures)" in done.stderr, done.stderr
+    assert_beyond(served.url, squares["id"])
 
 
 # ------------------------------------------------------------------ what is said of an image

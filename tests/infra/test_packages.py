@@ -121,14 +121,14 @@ def test_bytecode_comes_along_where_it_can_be_made_and_is_the_same_each_time():
 def test_the_template_names_what_was_packaged(shipped, tmp_path):
     plain = (shipped / "template.yaml").read_text()
     assert "    Default: /default/small.jpg\n" in plain
-    assert 'const FORMATS = {"large":[["image/avif","avif"],["image/jpeg","jpg"]]' in plain
+    assert 'const FORMATS={"large":[["image/avif","avif"],["image/jpeg","jpg"]]' in plain
     recipes = tmp_path / "recipes.toml"
     recipes.write_text('[variants.tiny]\nwidth = 9\nheight = 9\nformats = ["webp"]\n')
     text = package.rendering.template(
         package.load_recipes(recipes), architecture="x86_64", own_recipes=True, own_default=True, runtime="python3.12"
     )
     assert "    Default: /default/tiny.webp\n" in text
-    assert 'const FORMATS = {"tiny":[["image/webp","webp"]]};' in text
+    assert 'const FORMATS={"tiny":[["image/webp","webp"]]};' in text
     assert "    Default: /var/task/recipes.toml\n" in text
     assert "    Default: /var/task/default-image\n" in text
     assert "    Runtime: python3.12\n" in text
@@ -142,7 +142,7 @@ import botocore.session, obstore, pydantic
 import darkroom.service
 services = ["dynamodb", "s3", "sqs"]
 if sys.argv[2] == "transform":
-    import darkroom.serverless.object_created, darkroom.serverless.render
+    import darkroom.serverless.object_created, darkroom.serverless.render, darkroom.serverless.iiif
 elif sys.argv[2] == "secrets":
     import darkroom.serverless.edge_secrets, awscrt.auth
     services = ["dynamodb", "cloudfront-keyvaluestore"]

@@ -17,10 +17,12 @@ from darkroom.http import cross_origin
 from darkroom.serverless.edge import origin_response
 from darkroom.serverless.wire import RENDER_PATIENCE_SECONDS, RESULT_TAGS, SPARE_BYTES
 from darkroom.settings import SMALLEST_S3_PART, CloudSettings
-from stacks import EVERYTHING, INFRA, LEAST, TOOLS, of_type, resolved, translated
+from stacks import EVERYTHING, IIIF, INFRA, LEAST, TOOLS, of_type, resolved, translated
 
 STACKS = pytest.mark.parametrize(
-    "parameters", [{}, EVERYTHING, LEAST, {"Originals": "keep"}], ids=["default", "everything", "least", "keeping"]
+    "parameters",
+    [{}, EVERYTHING, LEAST, IIIF, {"Originals": "keep"}],
+    ids=["default", "everything", "least", "iiif", "keeping"],
 )
 EDGE = {
     "AssetsDomain": "images.example",
@@ -29,7 +31,8 @@ EDGE = {
     "CodeBucket": "packages",
     "Firewall": "on",
 }
-FUNCTIONS = {"ApiFunction", "TransformFunction", "RenderFunction", "SecretsFunction", "SweepFunction", "PurgeFunction"}
+ALWAYS = {"ApiFunction", "TransformFunction", "RenderFunction", "SecretsFunction", "SweepFunction", "PurgeFunction"}
+FUNCTIONS = ALWAYS | {"IiifFunction"}
 
 
 def distribution(parameters=None):
@@ -159,7 +162,8 @@ def test_events_are_tried_as_often_as_the_service_says_then_wait_for_a_person(pa
 
 
 def test_every_function_runs_on_arm64_with_the_python_it_is_packaged_for():
-    functions = of_type(resolved(), "AWS::Lambda::Function")
+    assert of_type(resolved(), "AWS::Lambda::Function").keys() == ALWAYS
+    functions = of_type(resolved(IIIF), "AWS::Lambda::Function")
     assert functions.keys() == FUNCTIONS
     assert {each["Runtime"] for each in functions.values()} == {"python3.13"}
     assert {tuple(each["Architectures"]) for each in functions.values()} == {("arm64",)}
@@ -173,8 +177,8 @@ def test_functions_are_told_what_the_settings_know_and_nothing_else(parameters):
 
 
 def test_only_what_signs_and_verifies_has_a_way_to_signing_secrets_and_what_decodes_reads_them_at_most():
-    resources = resolved()
-    knowing = {"ApiFunction", "RenderFunction", "SecretsFunction"}
+    resources = resolved(IIIF)
+    knowing = {"ApiFunction", "RenderFunction", "SecretsFunction", "IiifFunction"}
     for name in FUNCTIONS:
         function = resources[name]["Properties"]
         policies = policies_of(resources, role_of(function))
@@ -188,19 +192,20 @@ def test_only_what_signs_and_verifies_has_a_way_to_signing_secrets_and_what_deco
 
 
 def test_what_decodes_strangers_files_has_no_way_to_keys_and_what_strangers_wait_for_none_to_images():
-    resources = resolved()
+    resources = resolved(IIIF)
     for name in FUNCTIONS - {"ApiFunction"}:
         function = resources[name]["Properties"]
         told = json.dumps([function["Environment"], policies_of(resources, role_of(function))])
         assert "KeysTable" not in told, name
         assert "ssm:" not in told, name
-    for policy, document in policies_of(resources, "RenderRole").items():
-        if "FilesTable" in json.dumps(document):
-            assert [each["Action"] for each in statements(document)] == ["dynamodb:GetItem"], policy
+    for role in ("RenderRole", "IiifRole"):
+        for policy, document in policies_of(resources, role).items():
+            if "FilesTable" in json.dumps(document):
+                assert [each["Action"] for each in statements(document)] == ["dynamodb:GetItem"], policy
 
 
 def test_uploads_in_parts_are_listed_by_the_api_and_given_up_by_whoever_deletes():
-    resources = resolved()
+    resources = resolved(IIIF)
     of_originals = {"Fn::Sub": "${UploadBucket.Arn}/originals/*"}
     may = {}
     for name in FUNCTIONS:
@@ -411,7 +416,9 @@ def test_somebody_is_told_of_everything_that_goes_wrong(parameters):
     assert ("ApproximateNumberOfMessagesVisible", "TransformDeadLetters") in watched
     assert ("ApproximateAgeOfOldestMessage", "TransformQueue") in watched
     assert {("Throttles", "ApiFunction"), ("Throttles", "TransformFunction"), ("5xx", "Api")} <= watched
-    assert ("Throttles", "RenderFunction") in watched
+    assert {name for metric, name in watched if metric == "Throttles"} >= {"RenderFunction", "IiifFunction"} & (
+        resources.keys()
+    )
     assert {name for metric, name in watched if metric == "Errors"} == FUNCTIONS & resources.keys()
     if "PurgeQueue" in resources:
         assert ("ApproximateNumberOfMessagesVisible", "PurgeDeadLetters") in watched
@@ -421,7 +428,7 @@ def test_somebody_is_told_of_everything_that_goes_wrong(parameters):
 @pytest.mark.parametrize(("stage", "days"), [("dev", 7), ("prod", 90)])
 def test_logs_are_kept_as_long_as_the_stage_says(stage, days):
     assert translated()["Mappings"]["Stages"][stage]["LogDays"] == days
-    groups = of_type(resolved({"Stage": stage}), "AWS::Logs::LogGroup")
+    groups = of_type(resolved(IIIF | {"Stage": stage}), "AWS::Logs::LogGroup")
     assert len(groups) == len(FUNCTIONS)
     for each in groups.values():
         assert each["RetentionInDays"] == {"Fn::FindInMap": ["Stages", stage, "LogDays"]}
@@ -430,7 +437,7 @@ def test_logs_are_kept_as_long_as_the_stage_says(stage, days):
 def test_the_sweep_is_started_by_a_schedule():
     rules = of_type(resolved(), "AWS::Events::Rule").values()
     scheduled = {each["Targets"][0]["Arn"]["Fn::GetAtt"][0]: each["ScheduleExpression"] for each in rules}
-    assert scheduled == {"SweepFunction": "rate(7 days)", "SecretsFunction": "rate(1 hour)"}
+    assert scheduled == {"SweepFunction": "rate(7 days)", "SecretsFunction": "rate(1 day)"}
 
 
 def test_options_that_need_something_say_so_before_anything_is_made():
@@ -469,9 +476,39 @@ def test_what_the_bill_and_the_capacity_take_from_the_template_is_what_stands_in
     assert assumed.sweep_seconds == of("SweepFunction")["Timeout"] - 30
 
 
-@pytest.mark.parametrize("function", ["TransformFunction", "RenderFunction"])
+def test_iiif_is_not_there_unless_an_owner_is_named_and_has_a_lock_of_its_own_before_any_function():
+    assert not {name for name in resolved() if "Iiif" in name}
+    resources = resolved(IIIF | {"ApiRate": "50", "ApiBurst": "80"})
+    (stage,) = [
+        each for each in of_type(resources, "AWS::ApiGatewayV2::Stage").values() if each["ApiId"] == {"Ref": "IiifApi"}
+    ]
+    assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": "50", "ThrottlingBurstLimit": "80"}
+    (route,) = [
+        each for each in of_type(resources, "AWS::ApiGatewayV2::Route").values() if each["ApiId"] == {"Ref": "IiifApi"}
+    ]
+    assert route["RouteKey"] == "ANY /iiif/{proxy+}"
+    variables = resources["IiifFunction"]["Properties"]["Environment"]["Variables"]
+    told = {name: variables[f"DARKROOM_IIIF_{name}"] for name in ("OWNERS", "RATE", "BURST")}
+    defaults = CloudSettings.model_fields
+    assert told == {
+        "OWNERS": "local",
+        "RATE": f"{defaults['iiif_rate'].default:g}",
+        "BURST": str(defaults["iiif_burst"].default),
+    }
+    assert resources["IiifFunction"]["Properties"]["Timeout"] > RENDER_PATIENCE_SECONDS
+    assert float(variables["DARKROOM_RENDER_SECONDS"]) < RENDER_PATIENCE_SECONDS
+
+
+def test_unsigned_sizes_are_told_to_who_verifies_and_to_who_tells_the_edge():
+    for name in ("RenderFunction", "SecretsFunction"):
+        assert of(name)["Environment"]["Variables"]["DARKROOM_UNSIGNED_SIZES"] == ""
+        asked = of(name, {"UnsignedSizes": "320x0"})["Environment"]["Variables"]
+        assert asked["DARKROOM_UNSIGNED_SIZES"] == "320x0"
+
+
+@pytest.mark.parametrize("function", ["TransformFunction", "RenderFunction", "IiifFunction"])
 def test_the_largest_picture_of_the_greediest_format_fits_into_memory(function):
     # AVIF with whole colour and alpha: 1,793 MiB for 100 megapixels (bench/jail.py --largest, docs/performance.md).
-    pixels = int(of(function)["Environment"]["Variables"]["DARKROOM_MAX_PIXELS"])
+    pixels = int(of(function, IIIF)["Environment"]["Variables"]["DARKROOM_MAX_PIXELS"])
     bytes_each = 1793 * 2**20 / 100_000_000
-    assert pixels * bytes_each <= 0.95 * (of(function)["MemorySize"] * 2**20 - SPARE_BYTES)
+    assert pixels * bytes_each <= 0.95 * (of(function, IIIF)["MemorySize"] * 2**20 - SPARE_BYTES)

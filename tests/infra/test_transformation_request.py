@@ -11,7 +11,22 @@ from hypothesis import strategies as st
 
 import addresses
 import rendering
-from addresses import BAD, EXPIRED, FUTURE, NOW, REFUSED, RIGHT, SECRETS, SOURCES, TABLE, WRONG, OneMachine, own
+from addresses import (
+    BAD,
+    EXPIRED,
+    FUTURE,
+    NOW,
+    OPEN,
+    REFUSED,
+    RIGHT,
+    SECRETS,
+    SOURCES,
+    TABLE,
+    WRONG,
+    OneMachine,
+    own,
+    unsigned,
+)
 from darkroom.access.published import shown
 from darkroom.edge.negotiation import ACCEPT_MAX
 from darkroom.http.problems import PROBLEM_TYPE
@@ -28,8 +43,8 @@ class EdgeFunction(InNode):
         file.write_text(code)
         super().__init__(Path(__file__).with_name("edge_host.js"), file)
 
-    def __call__(self, event, now=NOW):
-        return self.ask({"now": now, "secrets": shown(SECRETS), "event": event})
+    def __call__(self, event, now=NOW, unsigned=OPEN):
+        return self.ask({"now": now, "secrets": shown(SECRETS, unsigned), "event": event})
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +58,8 @@ def function(tmp_path_factory):
 def edge(function):
     """Ask the function, and return the outcome in the words of the table."""
 
-    def ask(path, accept=None, now=NOW):
-        answer = asked(function, path, accept, now=now)
+    def ask(path, accept=None, now=NOW, sizes=OPEN):
+        answer = asked(function, path, accept, now=now, sizes=sizes)
         if "statusCode" in answer:
             assert answer["statusCode"] == 403
             assert answer["headers"]["content-type"]["value"] == PROBLEM_TYPE
@@ -56,7 +71,7 @@ def edge(function):
     return ask
 
 
-def asked(function, path, accept=None, now=NOW, **request):
+def asked(function, path, accept=None, now=NOW, sizes=OPEN, **request):
     headers = {} if accept is None else {"accept": {"value": accept}}
     event = {
         "version": "1.0",
@@ -69,7 +84,7 @@ def asked(function, path, accept=None, now=NOW, **request):
         }
         | request,
     }
-    return function(event, now)
+    return function(event, now, sizes)
 
 
 @pytest.fixture(params=["edge", "one machine"])
@@ -162,6 +177,21 @@ def test_whatever_is_signed_both_ask_for_the_same(edge, options, ext, encode):
     path = own(f"{options},KID", ext)
     path = quote(path) if encode else path.replace("%", "%25").replace("\n", "%0A").replace(" ", "%20")
     assert edge(path) == OneMachine()(path)
+
+
+@settings(max_examples=400, deadline=None)
+@given(options=OPTIONS, ext=EXTENSIONS, size=st.sampled_from(["width=64", "height=33", "width=120,height=90", ""]))
+def test_whatever_is_not_signed_both_refuse_or_ask_for_the_same(edge, options, ext, size):
+    path = unsigned(f"{size},{options}".strip(",") or "fit=cover", ext)
+    path = path.replace("%", "%25").replace("\n", "%0A").replace(" ", "%20")
+    assert edge(path) == OneMachine()(path)
+
+
+@pytest.mark.parametrize("name", [name for name, (path, _) in TABLE.items() if "/u." in path])
+def test_where_the_operator_allows_no_size_nothing_is_made_without_a_signature(edge, name):
+    path, _ = TABLE[name]
+    assert edge(path, sizes=frozenset()) == BAD
+    assert OneMachine(unsigned=frozenset())(path) == BAD
 
 
 @settings(max_examples=300, deadline=None)

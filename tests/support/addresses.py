@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from darkroom.access.signing import make_secret
 from darkroom.edge.answers import Absence, Answer, Lifetimes
 from darkroom.edge.pool import Pool
-from darkroom.edge.signatures import path_of, sign, sign_family
+from darkroom.edge.signatures import UNSIGNED, path_of, sign, sign_family
 from darkroom.edge.transformations import Demand, TransformationRules, Transformations
 from darkroom.errors import Unavailable
 from darkroom.model import Facts, Format, Image, Source, State
@@ -32,6 +32,8 @@ BAD, EXPIRED, WRONG = "bad-signature", "expired", "invalid-request"
 MADE_AT = datetime.fromtimestamp(NOW, UTC)
 LIVE, OLDER, RETIRED = (make_secret("local", MADE_AT) for _ in range(3))
 SECRETS = (OLDER, LIVE)
+OPEN = frozenset({(64, None), (120, 90), (None, 33)})
+"""Sizes that need no signature."""
 
 Outcome = str
 
@@ -41,6 +43,11 @@ def own(options: str, ext: str = "jpg", *, secret=LIVE, image_id: str = ID, fami
     options = options.replace("KID", f"kid={secret.id}")
     signed = (sign_family if family else sign)(secret.secret, image_id, options, ext)
     return path_of(image_id, options, signed, ext)
+
+
+def unsigned(options: str, ext: str = "jpg") -> str:
+    """Return an address that nobody has signed."""
+    return path_of(ID, options.replace("KID", f"kid={LIVE.id}"), UNSIGNED, ext)
 
 
 def key(name: str, image_id: str = ID) -> Outcome:
@@ -102,7 +109,57 @@ TABLE: dict[str, tuple[str, Outcome]] = {
     "family, another height": (FAMILY.replace("480", "481"), BAD),
     "a family's letter on an exact signature": (GOOD.replace("/s", "/f"), BAD),
     "an exact letter on a family's signature": (FAMILY.replace("/f", "/s"), BAD),
-    "without a signature": (f"/i/{ID}/t/width=640/u.jpg", BAD),
+    # ---- of a size that needs no signature
+    "without a signature": (unsigned("width=64"), key("width=64.jpg")),
+    "without a signature, another format": (unsigned("width=64", "webp"), key("width=64.webp")),
+    "without a signature, both sides": (unsigned("height=90,width=120"), key("width=120,height=90.jpg")),
+    "without a signature, a fit": (unsigned("width=120,height=90,fit=fill"), key("width=120,height=90,fit=fill.jpg")),
+    "without a signature, a gravity": (
+        unsigned("width=120,height=90,fit=cover,gravity=entropy"),
+        key("width=120,height=90,fit=cover,gravity=entropy.jpg"),
+    ),
+    "without a signature, a point that has a name": (
+        unsigned("width=120,height=90,fit=cover,gravity=1:0"),
+        key("width=120,height=90,fit=cover,gravity=northeast.jpg"),
+    ),
+    "without a signature, a point where nothing is cut off": (
+        unsigned("width=64,gravity=0.3:0.3"),
+        key("width=64.jpg"),
+    ),
+    "without a signature, multiplied": (unsigned("width=32,dpr=2"), key("width=64.jpg")),
+    "without a signature, the height alone": (unsigned("height=33"), key("height=33.jpg")),
+    "without a signature, a secret named": (unsigned("width=64,KID"), key("width=64.jpg")),
+    "without a signature, until a moment to come": (unsigned(f"width=64,exp={FUTURE}"), key("width=64.jpg")),
+    "without a signature, until a moment that has passed": (unsigned(f"width=64,exp={PAST}"), EXPIRED),
+    "without a signature, encoded without need": (unsigned("width%3D64"), key("width=64.jpg")),
+    "without a signature, another size": (unsigned("width=65"), BAD),
+    "without a signature, the height of a width": (unsigned("height=64"), BAD),
+    "without a signature, one side more": (unsigned("width=64,height=90"), BAD),
+    "without a signature, one side less": (unsigned("width=120"), BAD),
+    "without a signature, multiplied out of the list": (unsigned("width=64,dpr=2"), BAD),
+    "without a signature, no size": (unsigned("fit=cover"), BAD),
+    "without a signature, a point": (unsigned("width=120,height=90,fit=cover,gravity=0.3:0.3"), BAD),
+    "without a signature, an option that is none": (unsigned("width=64,colour=red"), BAD),
+    "without a signature, an option that is wrong": (unsigned("width=64,height=0"), BAD),
+    "without a signature, an option twice": (unsigned("width=64,width=64"), BAD),
+    "without a signature, one letter more": (unsigned("width=64").replace("/u.", "/ux."), BAD),
+    "without a signature, another letter": (unsigned("width=64").replace("/u.", "/U."), BAD),
+    "without a signature, with one": (unsigned("width=64").replace("/u.", f"/u{'A' * 22}."), BAD),
+    **{
+        f"without a signature, {more}": (unsigned(f"width=64,{more}"), BAD)
+        for more in (
+            *("crop=0:0:9:9", "rotate=90", "flip=h", "quality=80", "quality=79", "background=ffffff", "blur=1"),
+            *("sharpen=1", "grayscale=1", "bitonal=1", "enlarge=1"),
+        )
+    },
+    "the name of a size for that of a secret": (
+        path_of(ID, "width=64,kid=-64x0", sign(b"", ID, "width=64,kid=-64x0", "jpg"), "jpg"),
+        BAD,
+    ),
+    "the name of a size without its first letter": (
+        path_of(ID, "width=64,kid=64x0", sign(b"", ID, "width=64,kid=64x0", "jpg"), "jpg"),
+        BAD,
+    ),
     "an empty signature": (f"/i/{ID}/t/width=640,kid={LIVE.id}/.jpg", BAD),
     "a signature cut off": (_without_last(GOOD), BAD),
     "a signature with its padding": (GOOD.replace(".jpg", "==.jpg"), BAD),
@@ -232,6 +289,7 @@ class OneMachine:
     """``edge/transformations.py`` with nothing behind it: which result it asks for, or why it does not."""
 
     source: Source = STILL
+    unsigned: frozenset[tuple[int | None, int | None]] = OPEN
 
     def __call__(self, path: str, accept: str | None = None, now: int = NOW) -> Outcome:
         """Return the outcome of a request; ``path`` is percent-encoded."""
@@ -260,7 +318,7 @@ class OneMachine:
             promise=lambda *_: None,
             secrets=lambda: SECRETS,
             image=self._image,
-            rules=TransformationRules(widths=WIDTHS, avif_budget=60),
+            rules=TransformationRules(widths=WIDTHS, unsigned=self.unsigned, avif_budget=60),
         )
         pool = Pool(10)
         try:

@@ -53,6 +53,8 @@ class Between:
     """The proxy. ``rule`` may be changed at any time; ``asked`` is everything that came, in its order."""
 
     url: str
+    host: str = ""
+    """What everything is asked under, if that is another name than it was sent to."""
     rule: Rule = passing
     asked: list[Asked] = field(default_factory=list)
     failed: list[Exception] = field(default_factory=list)
@@ -142,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
         connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
             if name.lower() not in _OWN:
-                connection.putheader(name, value)
+                connection.putheader(name, (self.between.host or value) if name.lower() == "host" else value)
         connection.putheader("Content-Length", str(len(body)))
         connection.endheaders(body)
         given = connection.getresponse()

@@ -50,6 +50,8 @@ class Deployed:
             "/i/": {"Host": self.outputs["DistributionDomain"], "X-Forwarded-Proto": "https"},
             "/v1/": {"Host": urlsplit(self.outputs["ApiEndpoint"]).netloc},
         }
+        if "IiifApiEndpoint" in self.outputs:
+            hosts["/iiif/"] = {"Host": urlsplit(self.outputs["IiifApiEndpoint"]).netloc}
         if key is not None:
             hosts["/v1/"]["Authorization"] = f"Bearer {key}"
         hosts["/healthz"] = hosts["/v1/"]
@@ -109,12 +111,16 @@ class Deployed:
 
     def make_first_secret(self) -> None:
         """Make what addresses are signed with and have CloudFront know it, as `darkroom aws deploy` does."""
+        self.add_secret("local")
+        self.invoke("SecretsFunctionName", {})
+
+    def add_secret(self, owner: str) -> None:
+        """Make what addresses are signed with, and tell nobody."""
         secrets_ = DynamoSecrets(self.stack._clients("dynamodb"), self.outputs["SecretsTableName"], utc_now)
         try:
-            secrets_.add("local")
+            secrets_.add(owner)
         finally:
             secrets_.close()
-        self.invoke("SecretsFunctionName", {})
 
     def make_defaults(self) -> None:
         """Have the default images made, as `darkroom aws deploy` does."""

@@ -57,6 +57,12 @@ from flows_on_demand import (
     see_later,
     see_whole,
     sweep_unused,
+    view,
+    view_changed,
+    view_early,
+    view_larger,
+    view_later,
+    view_whole,
 )
 
 if TYPE_CHECKING:
@@ -211,6 +217,22 @@ NEEDED: dict[tuple[str, str], Needed] = {
     ("RenderRole", "PutResults"): {"s3:PutObject": see, "s3:PutObjectTagging": TAGS},
     ("RenderRole", "DeleteResults"): {"s3:DeleteObject": see_changed},
     ("RenderRole", "SendEvents"): {"sqs:SendMessage": see_later},
+    ("IiifRole", "WriteLogs"): {"logs:CreateLogStream": LAMBDA_LOGS, "logs:PutLogEvents": LAMBDA_LOGS},
+    ("IiifRole", "ReadSigningSecrets"): {"dynamodb:Query": view_larger},
+    ("IiifRole", "ReadImages"): {"dynamodb:GetItem": view},
+    ("IiifRole", "ReadResults"): {"dynamodb:GetItem": view},
+    ("IiifRole", "WriteResults"): {
+        "dynamodb:UpdateItem": view,
+        "dynamodb:DeleteItem": view_changed,
+        "dynamodb:BatchWriteItem": view,
+    },
+    ("IiifRole", "ReadOriginals"): {"s3:GetObject originals/*": view_early, "s3:GetObject archive/*": view_whole},
+    ("IiifRole", "ListOriginals"): {"s3:ListBucket": LISTS},
+    ("IiifRole", "ReadVariants"): {"s3:GetObject": view},
+    ("IiifRole", "ListVariants"): {"s3:ListBucket": LISTS},
+    ("IiifRole", "PutResults"): {"s3:PutObject": view, "s3:PutObjectTagging": TAGS},
+    ("IiifRole", "DeleteResults"): {"s3:DeleteObject": view_changed},
+    ("IiifRole", "SendEvents"): {"sqs:SendMessage": view_later},
     ("SecretsRole", "WriteLogs"): {"logs:CreateLogStream": LAMBDA_LOGS, "logs:PutLogEvents": LAMBDA_LOGS},
     ("SecretsRole", "ReadSigningSecrets"): {"dynamodb:Query": renew_secrets},
     ("SecretsRole", "ReadEdge"): {

@@ -22,11 +22,16 @@ EVERYTHING = {
     "CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/one",
     "WebAclArn": "arn:aws:wafv2:us-east-1:123456789012:global/webacl/one/two",
     "AlarmEmail": "operator@images.example",
+    "IiifOwners": "museum,archive",
+    "UnsignedSizes": "320x0,640x480",
 }
 """Every option of template.yaml taken."""
 
 LEAST = {"Purge": "lapse"}
 """As few resources as there can be."""
+
+IIIF = {"IiifOwners": "local"}
+"""Pictures by the IIIF Image API too."""
 
 _NOTHING = object()
 

@@ -1,4 +1,4 @@
-"""Signing secrets that an edge verifies with: whatever changes them has it told."""
+"""What an edge lets addresses in by: signing secrets, of which whatever changes them has it told, and sizes for all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from darkroom.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from darkroom.access.signing import Secrets, SigningSecret
 
@@ -20,10 +20,14 @@ ANY = "-"
 """The name under which all of them lie: no secret has it."""
 
 
-def shown(secrets: Sequence[SigningSecret]) -> dict[str, str]:
-    """Return what lies at the edge for these secrets: each by its id, and all of them where they are few."""
+def shown(secrets: Sequence[SigningSecret], unsigned: Iterable[tuple[int | None, int | None]] = ()) -> dict[str, str]:
+    """Return what lies at the edge: each secret by its id, all of them where they are few, and each ``unsigned`` size.
+
+    A size is there by its name, which no secret can have: whoever could name it as the secret would know that.
+    """
     texts = {each.id: base64.urlsafe_b64encode(each.secret).rstrip(b"=").decode() for each in secrets}
-    return texts | ({ANY: ",".join(texts.values())} if 0 < len(texts) <= MOST_TRIED else {})
+    sizes = {f"{ANY}{width or 0}x{height or 0}": "1" for width, height in unsigned}
+    return texts | ({ANY: ",".join(texts.values())} if 0 < len(texts) <= MOST_TRIED else {}) | sizes
 
 
 class PublishedSecrets:

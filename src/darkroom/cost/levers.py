@@ -112,9 +112,7 @@ def _elsewhere(it: Scenario, prices: Prices, month: int) -> float:
     dropped = {"Lambda@Edge", "S3 storage", "CloudFront bytes", "CloudFront requests"}
     rest = _without(
         whole,
-        lambda service, item: (
-            (service in dropped and item not in _STAYS) or (service, item) == ("S3 requests", "put")
-        ),
+        lambda service, item: (service in dropped and item not in _STAYS) or (service, item) == ("S3 requests", "put"),
     )
     misses = it.views * (1 - it.hit_rate)
     rest -= misses * prices["s3.get"].tiers[0][1]

@@ -84,6 +84,10 @@ class Iiif:
         except Unavailable as error:
             return "error", answers.refused(method, 503, error.code, error.detail, error.retry_after)
 
+    def known(self, path: str) -> Known:
+        """Return what was just answered under ``path``, which was a picture."""
+        return self._known[path][0]
+
     async def _answered(self, method: str, path: str, fields: Mapping[bytes, bytes]) -> tuple[str, Answer]:
         known, link = self._known.get(path, (None, b""))
         if known is None or known.until <= self._clock():
@@ -122,6 +126,7 @@ class Iiif:
             transformation=asked.transformation,
             format=asked.format,
             until=self._clock() + FRESH_SECONDS,
+            owner=image.owner,
             admit=lambda: self._admit(image.owner),
         )
         canonical = f'<{self._address(image)}/{asked.canonical}>;rel="canonical"'

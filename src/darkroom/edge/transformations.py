@@ -94,6 +94,8 @@ class Known:
     exp: int | None = None
     slow: bool = False
     """Whether an AVIF of it takes longer than the budget."""
+    owner: str = ""
+    """Whose the image is, where that matters."""
     admit: Callable[[], Awaitable[None]] | None = None
     """Asked before something is made, where that is not everybody's to ask for; raises what it refuses with."""
     keys: dict[Format, str] = field(default_factory=dict)

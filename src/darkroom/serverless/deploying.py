@@ -27,6 +27,9 @@ LONGEST_CALL_SECONDS = 300
 POLLS = 5 * 3 * 60 * 24 * 30
 """Requests a month by which Lambda listens to one quiet queue: five at a time, of 20 seconds each (AWS's documents)."""
 
+STORE_REQUESTS = 2 * 30
+"""Requests a month by which the secrets function looks into the key value store, once a day."""
+
 PRICED_REGION = "ap-southeast-1"
 
 KEPT = {
@@ -104,7 +107,9 @@ class Stage:
             status = self.stack.carry_out(plan) if plan.changes else self.stack.status()
         outputs = status.outputs
         self._make_defaults(outputs)
-        wire.first_secret(self.clients("dynamodb"), outputs["SecretsTableName"])
+        # An owner who is served by IIIF has to be able to send somebody elsewhere for a large picture.
+        for owner in sorted({LOCAL_OWNER, *self.settings().iiif_owners}):
+            wire.first_secret(self.clients("dynamodb"), outputs["SecretsTableName"], owner)
         self._invoke(outputs["SecretsFunctionName"], {}, "CloudFront could not be told of the signing secrets")
         access = wire.access(self.clients("dynamodb"), outputs["KeysTableName"])
         key = None if access.list() else access.add(LOCAL_OWNER, "first key", frozenset(Scope))[1]
@@ -196,6 +201,7 @@ def idle(plan: Plan, region: str) -> Idle:
     except BadConfiguration:
         prices = load_prices(PRICED_REGION)
     quantities = {
+        "cloudfront.store.request": kinds["AWS::CloudFront::KeyValueStore"] * STORE_REQUESTS,
         "cloudwatch.alarm": kinds["AWS::CloudWatch::Alarm"],
         "cloudwatch.dashboard": kinds["AWS::CloudWatch::Dashboard"],
         "sqs.request": kinds["AWS::Lambda::EventSourceMapping"] * POLLS,

@@ -2,93 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import logging
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from darkroom import settings as configuration
-from darkroom.errors import RenderFailed, Unavailable
-from darkroom.serverless import wire
-from darkroom.serverless.logs import start_logging
-from darkroom.transform.options import EXTENSIONS, parse
+from darkroom.serverless import answering, wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from aws_lambda_powertools import Logger
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-    from darkroom.model import Format
-    from darkroom.transform.options import Transformation
-
-    Make = Callable[[str, Transformation, Format], None]
-
-log = logging.getLogger("darkroom.results")
-
-SOON = 5
-"""Seconds after which a picture may be there that the transform function was asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class ThreadMaker:
-    """``edge.Maker`` of this very process. What takes longer than readers can wait is left to another function."""
-
-    make_here: Make
-    promise: Callable[[str, str, str], None]
-    threads: ThreadPoolExecutor
-
-    async def make(self, image_id: str, options: str, extension: str) -> None:
-        """As the port says."""
-        wanted, transformation = EXTENSIONS[extension], parse(options).transformation
-        loop = asyncio.get_running_loop()
-        try:
-            await loop.run_in_executor(self.threads, self.make_here, image_id, transformation, wanted)
-        except RenderFailed as error:
-            log.warning("result not made", extra={"image": image_id, "options": options, "reason": error.detail})
-            with suppress(Unavailable):  # it is asked for again
-                await loop.run_in_executor(self.threads, self.promise, image_id, options, extension)
-            raise Unavailable(error.detail, retry_after=SOON) from error
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request, which the function's url tells in payload format 2.0."""
     made = _made()
-    made.logger.append_keys(function_request_id=context.aws_request_id)
-    try:
-        method = event["requestContext"]["http"]["method"]
-        shown = made.runner.run(made.window.answer(method, event["headers"]))
-    finally:
-        made.figures.flush()
-    made.logger.info("answered", extra={"status": shown.status, "bytes": len(shown.body)})
-    return {
-        "statusCode": shown.status,
-        "headers": dict(shown.headers),
-        "body": base64.b64encode(shown.body).decode(),
-        "isBase64Encoded": True,
-    }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Made:
-    """What stays from one request to the next."""
-
-    logger: Logger
-    figures: wire.Figures
-    window: wire.Window
-    runner: asyncio.Runner
+    return made.tell(made.window.answer(event["requestContext"]["http"]["method"], event["headers"]), context)
 
 
 @cache
-def _made() -> _Made:
-    settings = configuration.load_cloud()
-    logger = start_logging(settings.log_level)
-    figures = wire.figures()
-    parts = wire.service(settings, figures, wire.jail(settings))
-    threads = ThreadPoolExecutor(2, thread_name_prefix="result")
-    maker = ThreadMaker(wire.on_demand(parts).make, partial(wire.promise, parts), threads)
-    return _Made(logger=logger, figures=figures, window=wire.window(settings, parts, maker), runner=asyncio.Runner())
+def _made() -> answering.Answering[wire.Window]:
+    return answering.start(wire.window)

@@ -24,10 +24,13 @@ from darkroom.catalog.dynamodb import DynamoCatalog
 from darkroom.edge.answers import Lifetimes
 from darkroom.edge.cloudfront import CloudFrontEdge, NoPurges, PurgeQueue
 from darkroom.edge.defaults import default_objects, distrust_defaults, shelve_defaults
+from darkroom.edge.iiif_delivery import Iiif, IiifRules
 from darkroom.edge.pictures import Pictures
 from darkroom.edge.pool import Pool
 from darkroom.edge.purgelog import NothingPurged
 from darkroom.edge.transformations import Demand, TransformationRules, Transformations
+from darkroom.edge.window import IiifWindow as EdgeIiifWindow
+from darkroom.edge.window import Shown as EdgeShown
 from darkroom.edge.window import Window as EdgeWindow
 from darkroom.errors import NotFound
 from darkroom.events import ResultWanted
@@ -97,6 +100,14 @@ Figures = EmfFigures
 
 Window = EdgeWindow
 """What answers addresses of transformations, likewise."""
+
+
+IiifWindow = EdgeIiifWindow
+"""What answers those of the IIIF Image API, likewise."""
+
+
+Shown = EdgeShown
+"""An answer of either."""
 
 
 def figures() -> Figures:
@@ -314,17 +325,49 @@ def _secrets(settings: CloudSettings) -> DynamoSecrets:
 
 
 def publish_secrets(settings: CloudSettings) -> None:
-    """Have CloudFront's functions know what signing secrets there are, and no others. Raises ``Unavailable``."""
+    """Have CloudFront's functions know what secrets and unsigned sizes there are, and no others.
+
+    Raises ``Unavailable``.
+    """
     endpoint = configuration.aws_endpoint("cloudfront-keyvaluestore")
     store = KeyValueStore(aws.client("cloudfront-keyvaluestore", endpoint=endpoint), settings.given("secrets_store"))
     secrets_ = _secrets(settings)
-    store.bring_to(lambda: shown(secrets_.list()))
+    store.bring_to(lambda: shown(secrets_.list(), settings.unsigned))
 
 
 def window(settings: CloudSettings, parts: Service, maker: Maker) -> Window:
     """Return what answers addresses, as on one machine, but that it keeps nothing: CloudFront and the bucket do."""
-    secrets_of = _secrets(settings).list
+    return Window(
+        _transformations(settings, parts, maker, Pool(STORE_PATIENCE_SECONDS)),
+        _secrets(settings).list,
+        widths=settings.srcset_widths,
+        largest=LARGEST_ANSWER_BYTES,
+    )
+
+
+def iiif_window(settings: CloudSettings, parts: Service, maker: Maker) -> IiifWindow:
+    """Return what answers by the IIIF Image API, likewise; what is made is counted for each owner, over all functions.
+
+    Not in the table of keys: these functions decode strangers' files.
+    """
     pool = Pool(STORE_PATIENCE_SECONDS)
+    rate = Rate(settings.iiif_rate, settings.iiif_burst) if settings.iiif_rate else None
+    rates = DynamoRates(FUNCTION.dynamodb, settings.given("results_table"), time.time_ns)
+    rules = IiifRules(
+        owners=frozenset(settings.iiif_owners),
+        base_url=settings.given("iiif_url").rstrip("/"),
+        take=lambda owner: 0.0 if rate is None else rates.take(f"iiif {owner}", rate),
+    )
+    transformations = _transformations(settings, parts, maker, pool)
+    return IiifWindow(
+        Iiif(transformations, pool, parts.catalog.get, rules, _lifetimes(settings)),
+        _secrets(settings).list,
+        delivery_url=settings.delivery_url,
+        largest=LARGEST_ANSWER_BYTES,
+    )
+
+
+def _transformations(settings: CloudSettings, parts: Service, maker: Maker, pool: Pool) -> Transformations:
     lifetimes = _lifetimes(settings)
     pictures = Pictures(
         parts.assets,
@@ -340,20 +383,16 @@ def window(settings: CloudSettings, parts: Service, maker: Maker) -> Window:
         results=parts.results,
         maker=maker,
         promise=partial(promise, parts),
-        secrets=secrets_of,
+        secrets=_secrets(settings).list,
         image=parts.catalog.get,
         rules=TransformationRules(
             widths=settings.srcset_widths,
+            unsigned=settings.unsigned,
             avif_budget=settings.avif_budget_seconds,
             patience_seconds=RENDER_PATIENCE_SECONDS,
         ),
     )
-    return Window(
-        Transformations(pictures, pool, demand, lifetimes),
-        secrets_of,
-        widths=settings.srcset_widths,
-        largest=LARGEST_ANSWER_BYTES,
-    )
+    return Transformations(pictures, pool, demand, lifetimes)
 
 
 def on_demand(parts: Service) -> OnDemand:
@@ -387,9 +426,9 @@ def access(client: Any, table: str) -> DynamoAccess:  # noqa: ANN401 # botocore 
     return DynamoAccess(client, table, utc_now)
 
 
-def first_secret(client: Any, table: str) -> SigningSecret:  # noqa: ANN401 # likewise
-    """Return what the first owner's addresses are signed with, made now if there is none; for who deploys."""
-    return signing(DynamoSecrets(client, table, utc_now), LOCAL_OWNER)
+def first_secret(client: Any, table: str, owner: str = LOCAL_OWNER) -> SigningSecret:  # noqa: ANN401 # likewise
+    """Return what an owner's addresses are signed with, made now if there is none; for who deploys."""
+    return signing(DynamoSecrets(client, table, utc_now), owner)
 
 
 def _bucket(

@@ -9,6 +9,7 @@ from darkroom.access.memory import MemorySecrets
 from darkroom.access.published import ANY, MOST_TRIED, PublishedSecrets, shown
 from darkroom.access.signing import make_secret
 from darkroom.errors import Conflict, Unavailable
+from darkroom.transform.options import is_kid
 
 
 class Edge:
@@ -81,3 +82,10 @@ def test_who_names_no_secret_is_tried_with_few():
     assert len(shown(many[:-1])[ANY].encode()) <= 1024, "the most that CloudFront keeps under one name"
     assert ANY not in shown(many)
     assert len(shown(many)) == MOST_TRIED + 1
+
+
+def test_a_size_for_all_is_there_by_a_name_that_no_secret_can_have(edge):
+    secret = edge.secrets.add("local")
+    there = shown([secret], {(320, None), (640, 480)})
+    assert there.keys() - shown([secret]).keys() == {"-320x0", "-640x480"}
+    assert not any(is_kid(name) for name in there.keys() - {secret.id})

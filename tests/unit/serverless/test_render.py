@@ -7,7 +7,7 @@ import pytest
 
 from darkroom.errors import InvalidRequest, NotFound, RenderFailed, Unavailable
 from darkroom.model import Format
-from darkroom.serverless.render import SOON, ThreadMaker
+from darkroom.serverless.answering import SOON, ThreadMaker
 from darkroom.transform.options import parse
 
 

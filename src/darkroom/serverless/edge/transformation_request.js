@@ -1,13 +1,15 @@
 // CloudFront runs this for every request under /i/*/t/*, before its cache (runtime cloudfront-js-2.0, at most 10,240
-// bytes). It lets in what is signed by a secret that lies in the key value store, and has the one canonical spelling of
-// it asked for, which is the key of the result in the assets bucket and of the copy at the edge. What is not signed ends
-// here. The same as darkroom/edge/signatures.py, darkroom/transform/options.py and darkroom/edge/negotiation.py:
-// tests/infra/test_transformation_request.py runs both on one table, and on whatever else it can think of.
+// bytes). It lets in what is signed by a secret that lies in the key value store, or of a size that lies there too, and has
+// the one canonical spelling of it asked for, which is the key of the result in the assets bucket and of the copy at the
+// edge. Everything else ends here. The same as darkroom/edge/gatekeeper.py, darkroom/edge/signatures.py,
+// darkroom/transform/options.py and darkroom/edge/negotiation.py: tests/infra/test_transformation_request.py runs both on
+// one table, and on whatever else it can think of.
 //
 // Where the options are wrong the path is left as it is: there is no object of that name, so the render function is
 // asked, which says what is wrong with them. It is told in X-Darkroom-Path what was asked for, and verifies it again.
 //
-// In the store a secret lies under its id, and all of them, where they are few, under "-": for who names none.
+// In the store a secret lies under its id, and all of them, where they are few, under "-": for who names none. A size that
+// needs no signature lies under "-320x0" (0: as it comes out). No secret has an id with "-" in it.
 //
 // What stands in capitals between underscores comes in when the stack is packaged.
 import cf from 'cloudfront';
@@ -24,7 +26,8 @@ const ANY = '-';
 const LONGEST = 472;
 const MOST_OPTIONS = 400;
 const DIGITS = /^[0-9]{1,5}$/;
-const ADDRESS = /^\/i\/([0-7][0-9a-hjkmnp-tv-z]{25})\/t\/([\x00-.0-\x7f]+)\/([sf])([\w-]{22})\.(jpg|png|webp|avif|gif|auto)$/;
+const PLAIN = ['width', 'height', 'dpr', 'fit', 'gravity', 'kid', 'exp'];
+const ADDRESS = /^\/i\/([0-7][0-9a-hjkmnp-tv-z]{25})\/t\/([\x00-.0-\x7f]+)\/(u|[sf][\w-]{22})\.(jpg|png|webp|avif|gif|auto)$/;
 const NOT_SIGNED = 'the address is not signed for this picture; have it signed by POST /v1/sign, and do not change it';
 const OVER = 'this address was good until a moment that has passed; ask for a new one';
 
@@ -51,7 +54,7 @@ const READERS = {
 async function handler(event) {
     const request = event.request;
     const asked = request.uri.length > 3 * LONGEST ? null : split(decoded(request.uri));
-    if (asked === null || !await isSigned(asked)) {
+    if (asked === null || !await (asked.signature === 'u' ? isOpen(asked) : isSigned(asked))) {
         return refused('bad-signature', NOT_SIGNED);
     }
     const given = read(asked.options);
@@ -77,32 +80,47 @@ async function handler(event) {
 
 function split(path) {
     const found = path.length > LONGEST ? null : ADDRESS.exec(path);
-    return found && {id: found[1], options: found[2], kind: found[3], signature: found[4], extension: found[5]};
+    return found && {id: found[1], options: found[2], signature: found[3], extension: found[4]};
+}
+
+// A size that the operator allows, and nothing else about the picture.
+async function isOpen(asked) {
+    const given = read(asked.options);
+    if (given === null || Object.keys(given).some((name) => PLAIN.indexOf(name) < 0)) {
+        return false;
+    }
+    const isNamed = (kept(framed(given), given.gravity) || '').indexOf(':') < 0;
+    return isNamed && await held('-' + (given.width || 0) + 'x' + (given.height || 0)) !== null;
 }
 
 async function isSigned(asked) {
     const parts = asked.options.split(',');
     const kids = parts.filter((part) => part.startsWith('kid='));
     const kid = kids.length === 1 ? READERS.kid(kids[0].slice(4)) : ANY;
+    const kind = asked.signature[0];
     let options = asked.options;
-    let secrets = '';
     if (kid === null) {
         return false;
     }
-    if (asked.kind === 'f') {
+    if (kind === 'f') {
         const widths = parts.filter((part) => part.startsWith('width='));
         if (widths.length !== 1 || WIDTHS.map(String).indexOf(widths[0].slice(6)) < 0) {
             return false;
         }
         options = parts.map((part) => part === widths[0] ? 'width=*' : part).join(',');
     }
-    try {
-        secrets = await SECRETS.get(kid);
-    } catch (error) {
-        return false; // there is none of this name
-    }
+    const secrets = await held(kid);
     const message = asked.id + '/' + options + '.' + asked.extension;
-    return secrets.split(',').filter((secret) => equal(asked.signature, mac(secret, message))).length > 0;
+    return secrets !== null &&
+        secrets.split(',').filter((secret) => equal(asked.signature, kind + mac(secret, message))).length > 0;
+}
+
+async function held(name) {
+    try {
+        return await SECRETS.get(name);
+    } catch (error) {
+        return null; // there is none of this name
+    }
 }
 
 function mac(secret, message) {
@@ -157,7 +175,7 @@ function times(side, dpr) {
 }
 
 function canonical(given, extension) {
-    const fit = given.width && given.height && given.fit !== 'inside' ? given.fit : undefined;
+    const fit = framed(given);
     const turned = (Number(given.rotate || 0) + (given.flip === 'v' ? 180 : 0)) % 360;
     const upside = given.flip && turned === 180;
     const printed = {
@@ -178,6 +196,10 @@ function canonical(given, extension) {
     };
     const names = Object.keys(printed).filter((name) => printed[name] !== undefined);
     return names.map((name) => name + '=' + printed[name]).join(',') || 'fit=inside';
+}
+
+function framed(given) {
+    return given.width && given.height && given.fit !== 'inside' ? given.fit : undefined;
 }
 
 function kept(fit, place) {
