@@ -315,6 +315,30 @@ def test_a_job_is_stopped_from_its_page(served, api, ids, open_page):
     assert re.search(r"Stopped\.|8 of 8", page.locator("#said").inner_text())
 
 
+def test_a_job_is_stopped_where_it_is_shown(served, api, ids, open_page):
+    page = open_page(served.url)
+
+    def held(route):  # a job of eight images is over before anybody can point at a button
+        answer = route.fetch()
+        state = answer.json() | {"state": "running", "done": 3}
+        route.fulfill(response=answer, json=answer.json() if asked else state)
+
+    asked = []
+    page.route("**/v1/jobs/*", lambda route: held(route) if route.request.method == "GET" else route.continue_())
+    page.on("request", lambda request: asked.append(request.url) if request.method == "DELETE" else None)
+    page.keyboard.press("ControlOrMeta+a")
+    page.fill("#deed-tags", "stopped")
+    page.get_by_role("button", name="Add tags").click()
+    said(page, "3 of 8 images done …")
+    bar = page.get_by_role("progressbar", name="Progress")
+    assert bar.evaluate("bar => bar.value / bar.max") == pytest.approx(3 / 8)
+    assert violations(page) == []
+    page.get_by_role("button", name="Stop").click()
+    eventually(lambda: "…" not in page.locator("#said").inner_text(), what="the end of it")
+    assert asked == [f"{served.url}/v1/jobs/{api.get('/v1/jobs').json()['items'][0]['id']}"]
+    assert page.locator("#stop").is_hidden()
+
+
 def test_nothing_from_a_stranger_is_anything_but_text(served, api, ids, open_page):
     with Client(served.url) as client:
         labels = Labels(tags=(HOSTILE,), album=HOSTILE, title=HOSTILE)

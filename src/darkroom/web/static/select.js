@@ -123,6 +123,11 @@ function wish(act) {
   return {action: act};
 }
 
+/** While something is done nothing else is begun; it can be stopped. */
+function setInert(isInert) {
+  for (const part of form.querySelectorAll(".which, .deeds")) part.inert = isInert;
+}
+
 function show(words, {link: address = null, isBusy = false} = {}) {
   work.hidden = false;
   said.textContent = words;
@@ -148,14 +153,14 @@ async function asked(event) {
   if (!wanted.action) { show("Say what to do: by one of the buttons."); return; }
   work.hidden = true;
   said.textContent = "";
-  form.inert = true;
+  setInert(true);
   try {
     if (wanted.action === "delete") await remove(which);
     else await have({...wanted, ...which});
   } catch (error) {
     show(error.message);
   }
-  form.inert = false;
+  setInert(false);
 }
 
 async function remove(which) {
@@ -200,7 +205,6 @@ function isSure(matched) {
   byId("sure-text").textContent = `Delete ${images(matched)}? They and everything made of them go for good.`;
   byId("sure-yes").textContent = `Delete ${images(matched)}`;
   dialog.returnValue = "";
-  form.inert = false;
   dialog.showModal();
   return new Promise((resolve) => { dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), {once: true}); });
 }
