@@ -157,18 +157,26 @@ def test_an_event_that_was_given_up_is_given_out_again(tmp_path, open_page):
 
 
 def test_it_is_looked_again_by_itself(site, api, open_page):
-    hurry = "setInterval(() => document.dispatchEvent(new Event('visibilitychange')), 500)"
-    page = open_page(f"{site.url}/operator", before=lambda page: page.add_init_script(hurry))
+    page = open_page(f"{site.url}/operator", before=lambda page: page.clock.install())
     before = cases(page).count()
+
+    def half_a_minute_later():
+        with page.expect_response("**/operator/now"):
+            page.clock.fast_forward(31_000)
+
     image = api.upload(half_a_picture(), filename="while one looks.jpg", wait=60)
+    half_a_minute_later()
     until(page, f"document.querySelectorAll('.case').length === {before + 1}")
     assert "while one looks.jpg" in cases(page).first.inner_text()
     assert page.locator("#announce").inner_text() == "1 more failed"
     page.get_by_role("button", name="Try again: while one looks.jpg").focus()
     api.delete(image.id)
-    until(page, "document.querySelector('#queue time').dateTime > document.querySelector('.case time').dateTime")
+    shown = page.locator("#queue time").get_attribute("datetime")
+    half_a_minute_later()
+    until(page, f"document.querySelector('#queue time').dateTime !== '{shown}'")
     assert page.evaluate("document.activeElement.textContent") == "Try again"
     page.evaluate("document.activeElement.blur()")
+    half_a_minute_later()
     until(page, f"document.querySelectorAll('.case').length === {before}")
 
 
