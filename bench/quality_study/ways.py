@@ -103,7 +103,7 @@ def told_apart(format_: str) -> str:
 
 
 def _by_us(image: pyvips.Image, format_: str, quality: int) -> bytes:
-    how = Encoding(extension="", format=Format(format_), quality=quality, listed=True)
+    how = Encoding(extension="", format=Format(format_), quality=quality)
     return encoders.encode(image.copy(interpretation="srgb"), image.height, how).body
 
 

@@ -64,7 +64,7 @@ def encoding(pictures_: Sequence[Image.Image]) -> Iterator[Cost]:
     """Yield what it takes to encode results of several sizes, with the usual quality."""
     configure()
     for format_ in (Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.GIF):
-        how = Encoding(extension="", format=format_, quality=DEFAULT_QUALITY.get(format_), listed=True)
+        how = Encoding(extension="", format=format_, quality=DEFAULT_QUALITY.get(format_))
         for width, height in RESULTS:
             spent = []
             for picture in pictures_:

@@ -1,7 +1,9 @@
 import hashlib
+import io
 from urllib.parse import urlsplit
 
 import pytest
+from PIL import Image, ImageChops
 
 import pictures
 from patience import ready, settled, shows_default, uploaded
@@ -187,6 +189,22 @@ def test_what_is_no_image_but_came_by_ticket_fails_with_its_reason(keeping):
     assert keeping.put(ticket["url"], content=body, headers=ticket["headers"]).status_code == 200
     image = settled(keeping, ticket["id"])
     assert (image["state"], image["error"]["code"]) == ("failed", "unsupported-format")
+
+
+def test_a_screenshot_is_delivered_without_loss_under_the_names_that_every_picture_has(keeping):
+    image = ready(keeping, pictures.encode(pictures.page(), "PNG"), filename="screenshot.png")
+    large = [variant for variant in image["variants"] if variant["name"] == "large"]
+    assert [(variant["format"], urlsplit(variant["url"]).path[-10:]) for variant in large] == [
+        ("webp", "large.avif"),
+        ("png", "/large.jpg"),
+    ]
+    found = [
+        keeping.get(f"/i/{image['id']}/large", headers={"accept": accept}).headers["content-type"]
+        for accept in ("image/avif,image/webp,*/*", "*/*")
+    ]
+    assert found == ["image/webp", "image/png"]
+    exact = Image.open(io.BytesIO(keeping.get(urlsplit(large[0]["url"]).path).content)).convert("RGB")
+    assert ImageChops.difference(exact, pictures.page()).getbbox() is None
 
 
 def test_animation_and_transparency_keep_their_slots(keeping):

@@ -53,6 +53,8 @@ def _jpeg(body: bytes) -> Iterator[str]:
             assert body[at + 4 : at + 9] == b"JFIF\0"
             assert (length, body[at + 16 : at + 18]) == (16, b"\0\0"), "no thumbnail in it"
             name = "JFIF"
+        if marker == 0xE2 and body[at + 4 : at + 16] == b"ICC_PROFILE\0":
+            name = "ICC_PROFILE"
         yield name
         at += 2 + length
         if name == "SOS":
@@ -87,7 +89,7 @@ def _riff(body: bytes, at: int, end: int) -> Iterator[str]:
         name = kind.decode()
         yield name
         if name == "VP8X":
-            assert body[at + 8] & 0b00101100 == 0, "it announces no profile, EXIF or XMP"
+            assert body[at + 8] & 0b00001100 == 0, "it announces no EXIF or XMP"
         if name == "ANMF":
             yield from _riff(body, at + 24, at + 8 + length)
         at += 8 + length + length % 2

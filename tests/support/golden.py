@@ -162,6 +162,46 @@ def _photo(**options: object) -> bytes:
     return pictures.encode(view(), "JPEG", quality=95, **options)
 
 
+def _night(width: int = 240, height: int = 180) -> Image.Image:
+    """Return lights in the dark: a street with a few lamps and windows, and the grain of a small sensor."""
+    chance = random.Random(12)
+    picture = Image.new("RGB", (width, height), (7, 9, 18))
+    draw = ImageDraw.Draw(picture)
+    for left in range(0, width, 30):
+        top = height // 2 - chance.randrange(height // 3)
+        draw.rectangle((left, top, left + 24, height), fill=(13, 14, 24))
+        for _ in range(4):
+            x, y = left + chance.randrange(18), top + chance.randrange(max(1, height - top - 8))
+            draw.rectangle((x, y, x + 4, y + 5), fill=chance.choice(((250, 214, 130), (180, 200, 240), (60, 50, 40))))
+    for x in (width // 5, width * 3 // 5):
+        for size, light in ((26, (40, 30, 18)), (14, (110, 82, 40)), (5, (255, 240, 200))):
+            draw.ellipse((x - size, height // 2 - size, x + size, height // 2 + size), fill=light)
+    grain = Image.frombytes("RGB", (width, height), chance.randbytes(width * height * 3))
+    return Image.blend(picture.filter(ImageFilter.GaussianBlur(1)), grain, 0.03)
+
+
+def _gradient(width: int = 240, height: int = 180) -> Image.Image:
+    """Return three ramps, in which every step that is too large is seen."""
+    across = Image.linear_gradient("L").rotate(90).resize((width, height))
+    down = Image.linear_gradient("L").resize((width, height))
+    return Image.merge(
+        "RGB", (across.point([40 + v // 2 for v in range(256)]), down, across.point([255 - v // 3 for v in range(256)]))
+    )
+
+
+def _poster(width: int = 480, height: int = 360) -> Image.Image:
+    """Return flat art: a few colours, smooth edges."""
+    chance, scale = random.Random(3), 2
+    picture = Image.new("RGB", (width * scale, height * scale), (246, 222, 180))
+    draw = ImageDraw.Draw(picture)
+    for number in range(24):
+        color = chance.choice(((230, 80, 60), (40, 80, 120), (250, 180, 60), (90, 160, 120), (60, 40, 70)))
+        x, y = chance.randrange(picture.width), chance.randrange(picture.height)
+        side = chance.randrange(40, 300)
+        (draw.ellipse if number % 2 else draw.rectangle)((x, y, x + side, y + side * 2 // 3), fill=color)
+    return picture.resize((width, height), Image.Resampling.LANCZOS)
+
+
 SOURCES: dict[str, Callable[[], bytes]] = {
     "photo": _photo,
     "photo-progressive": lambda: _photo(progressive=True),
@@ -178,6 +218,11 @@ SOURCES: dict[str, Callable[[], bytes]] = {
     "photo-turned-7": lambda: _turned("AVIF", 7),
     "photo-webp": lambda: pictures.encode(view(), "WEBP", quality=95),
     "photo-palette": lambda: pictures.encode(view().quantize(256), "PNG"),
+    "page": lambda: pictures.encode(pictures.page(480, 320), "PNG"),
+    "poster": lambda: pictures.encode(_poster(), "PNG"),
+    "night": lambda: pictures.encode(_night(), "PNG"),
+    "gradient": lambda: pictures.encode(_gradient(), "PNG"),
+    "photo-gain-map": lambda: pictures.gain_map_jpeg(view()),
     "face": lambda: pictures.encode(face(), "PNG"),
     "leaves": lambda: pictures.encode(leaves(), "PNG"),
     "meeting": lambda: pictures.encode(meeting(), "PNG"),
@@ -245,7 +290,14 @@ def _cases() -> Iterator[Case]:
     yield Case("photo", "crop=36:84:60:45,width=96,enlarge=1", "jpeg")
 
 
-CASES = list(_cases())
+def _kinds() -> Iterator[Case]:
+    """Yield each kind of picture in the formats that choose by it how they encode it."""
+    for source in ("face", "page", "poster", "night", "gradient"):
+        for ext in ("jpeg", "webp", "avif"):
+            yield Case(source, "width=240,height=240", ext)
+
+
+CASES = [*_cases(), *_kinds()]
 
 
 # ------------------------------------------------------------------ results

@@ -14,7 +14,7 @@ import struct
 import zlib
 from typing import Any
 
-from PIL import ExifTags, Image, ImageCms, ImageDraw
+from PIL import ExifTags, Image, ImageCms, ImageDraw, ImageFont
 from PIL.TiffImagePlugin import IFDRational
 
 import heic_writer
@@ -344,3 +344,58 @@ def display_p3_profile() -> bytes:
         at = int.from_bytes(profile[entry + 4 : entry + 8])
         profile[at + 8 : at + 20] = b"".join(part.to_bytes(4, signed=True) for part in parts)
     return bytes(profile)
+
+
+def page(width: int = 900, height: int = 600, *, dark: bool = False) -> Image.Image:
+    """Return a page of text as a screen shows it: a title, lines in several colours, boxes."""
+    paper, ink = ((24, 26, 32), (220, 222, 226)) if dark else ((255, 255, 255), (32, 32, 36))
+    colors = (ink, ink, (90, 160, 240), (220, 60, 60), (110, 170, 80)) if dark else (ink, ink, ink, (190, 30, 30))
+    words = ("the", "picture", "is", "made", "once", "and", "kept", "where", "readers", "ask", "for", "it", "again")
+    chance, font = random.Random(7), ImageFont.load_default(15)
+    picture = Image.new("RGB", (width, height), paper)
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((0, 0, width, 34), fill=(60, 90, 160))
+    draw.text((16, 8), "Darkroom", font=font, fill=(255, 255, 255))
+    for y in range(48, height - 24, 22):
+        x = 16.0 + 24 * chance.randrange(3)
+        while x < width - 90:
+            word = chance.choice(words)
+            draw.text((x, y), word, font=font, fill=chance.choice(colors))
+            x += draw.textlength(word + " ", font=font)
+    return picture
+
+
+def gain_map_jpeg(base: Image.Image, **options: Any) -> bytes:
+    """Return a JPEG with a gain map behind it, as phones write it.
+
+    Adobe Gain Map 1.0 / Ultra HDR 1.1: the base picture says in its XMP that there is a map and how long it is, a
+    second JPEG with its own XMP follows it, and a Multi-Picture index (CIPA DC-007) in APP2 says where.
+    """
+    container = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0" %s/>'
+        b"</rdf:RDF></x:xmpmeta>"
+    )
+    light = base.convert("L").resize((base.width // 4, base.height // 4))
+    gain = encode(light, "JPEG", quality=80)
+    gain = _with_segment(gain, 0xE1, _XMP + container % b'hdrgm:GainMapMax="3.0" hdrgm:HDRCapacityMax="3.0"')
+    plain = encode(base, "JPEG", quality=95, **options)
+    plain = _with_segment(plain, 0xE1, _XMP + container % b"")
+    length = len(plain) + 4 + 4 + 82
+    # The offset counts from the byte order of the index; the base picture's own is 0 by definition.
+    index = struct.pack("<2sHI", b"II", 42, 8)
+    index += struct.pack("<H", 3)
+    index += struct.pack("<HHI4s", 0xB000, 7, 4, b"0100")
+    index += struct.pack("<HHII", 0xB001, 4, 1, 2)
+    index += struct.pack("<HHII", 0xB002, 7, 32, 50)
+    index += struct.pack("<I", 0)
+    index += struct.pack("<IIIHH", 0x030000, length, 0, 0, 0)
+    index += struct.pack("<IIIHH", 0, len(gain), length - 10, 0, 0)
+    return _with_segment(plain, 0xE2, b"MPF\0" + index) + gain
+
+
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+
+
+def _with_segment(jpeg: bytes, marker: int, payload: bytes) -> bytes:
+    return jpeg[:2] + struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload + jpeg[2:]

@@ -153,6 +153,7 @@ class RecipeDocument(_Shape):
     formats: list[Format]
     quality: dict[str, int]
     background: str
+    color: str
 
 
 class RecipesDocument(_Shape):
@@ -389,4 +390,5 @@ def recipe_document(recipe: Recipe) -> dict[str, Any]:
         "formats": [kind.value for kind in recipe.formats],
         "quality": {kind.value: recipe.quality[kind] for kind in recipe.formats if kind in recipe.quality},
         "background": recipe.background,
+        "color": recipe.color.value,
     }

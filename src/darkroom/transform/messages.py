@@ -24,7 +24,7 @@ from darkroom.transform import Limits, Order, Rendered, Slot, Wish
 from darkroom.transform.options import canonical
 from darkroom.transform.options import parse as parse_options
 from darkroom.transform.plan import Size
-from darkroom.transform.recipes import WRITABLE, Fit, Recipe
+from darkroom.transform.recipes import WRITABLE, Color, Fit, Recipe
 from darkroom.transform.sniff import sniff
 from darkroom.transform.structure import MOST_PAGES
 
@@ -81,6 +81,7 @@ def order_to_header(order: Order | Wish) -> dict[str, Any]:
                 "formats": list(recipe.formats),
                 "quality": dict(recipe.quality),
                 "background": recipe.background,
+                "color": recipe.color,
             }
             for recipe in order.recipes
         ],
@@ -121,6 +122,7 @@ def order_from_header(header: dict[str, Any]) -> Order | Wish:
             formats=tuple(Format(name) for name in each["formats"]),
             quality={Format(name): quality for name, quality in each["quality"].items()},
             background=each["background"],
+            color=Color(each["color"]),
         )
         for each in header["recipes"]
     )

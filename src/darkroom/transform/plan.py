@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from darkroom.errors import TooManyPixels
 from darkroom.model import Format
-from darkroom.transform.recipes import COMPASS, DEFAULT_QUALITY, Fit, focal_point
+from darkroom.transform.recipes import COMPASS, DEFAULT_QUALITY, Color, Fit, focal_point
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,6 +24,9 @@ JPEG decoded at half size scores 92 and more from here on, 84 where it is all bu
 """
 
 _JPEG_SHRINKS = (8, 4, 2)
+LOSING_NOTHING = {Format.AVIF: Format.WEBP, Format.WEBP: Format.WEBP, Format.JPEG: Format.PNG, Format.PNG: Format.PNG}
+"""In which format a drawn picture may come instead: who shows AVIF shows WebP, and PNG is shown by all."""
+
 _TURNED = frozenset({5, 6, 7, 8})
 """EXIF orientations that change width for height."""
 
@@ -54,15 +57,31 @@ class Layout:
     seek: str | None = None
 
 
+class Content(NamedTuple):
+    """What was seen in a picture, as far as it decides how it is encoded."""
+
+    drawn: bool = False
+    """Whether it may be smaller if nothing of it is lost: a screenshot, text, flat art."""
+    colored_edges: bool = False
+    """Whether it loses much when its colours are stored at half the resolution."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoding:
-    """The bytes of one slot: under the ``extension`` that was asked for, the ``format`` that can hold the picture."""
+    """How the bytes of one slot are made: ``format`` can hold the picture, whatever ``extension`` was asked for."""
 
     extension: str
     format: Format
     quality: int | None
     """1 to 100, or ``None`` for a format that loses nothing."""
-    listed: bool
+    full_color: bool = False
+    """Whether colours are stored at the full resolution, where a format has the choice."""
+    instead: Format | None = None
+    """The format in which a picture that looks drawn may come without loss, where that is smaller."""
+    wide: bool = False
+    """Whether the picture is in the colours of Display P3, and the file says so."""
+    at_most: int | None = None
+    """Bytes of a file of this picture, in this format and size, that there is already."""
 
 
 def check_limits(size: Size, frames: int, limits: Limits) -> None:
@@ -155,14 +174,33 @@ def webp_scale(stored: Size, wanted: Size) -> float:
     return min(1.0, HEADROOM * max(wanted.width / stored.width, wanted.height / stored.height))
 
 
-def encodings(recipe: Recipe, *, animated: bool, transparent: bool) -> tuple[Encoding, ...]:
-    """Return one encoding for each format of a recipe, in its order; a format that comes again is not listed again."""
+def encodings(
+    recipe: Recipe,
+    *,
+    animated: bool = False,
+    transparent: bool = False,
+    content: Content | None = None,
+    wide: bool = False,
+) -> tuple[Encoding, ...]:
+    """Return one encoding for each format of a recipe, in its order. ``wide`` is a picture in Display P3.
+
+    A GIF cannot say in which colours it is.
+    """
+    content = content or Content()
     made: list[Encoding] = []
     for wanted in recipe.formats:
         held = _holding(wanted, animated=animated, transparent=transparent)
         quality = recipe.quality.get(held, DEFAULT_QUALITY.get(held)) if held in DEFAULT_QUALITY else None
-        listed = all(held is not other.format for other in made)
-        made.append(Encoding(extension=wanted.extension, format=held, quality=quality, listed=listed))
+        made.append(
+            Encoding(
+                extension=wanted.extension,
+                format=held,
+                quality=quality,
+                full_color=any(content),
+                wide=wide and recipe.color is Color.KEEP and held is not Format.GIF,
+                instead=LOSING_NOTHING.get(held) if content.drawn else None,
+            )
+        )
     return tuple(made)
 
 

@@ -39,6 +39,11 @@ def is_srgb(profile: bytes) -> bool:
         return False
 
 
+def is_wide(profile: bytes) -> bool:
+    """Tell whether ``profile`` is of red, green and blue other than sRGB's."""
+    return profile[16:20] == b"RGB " and not is_srgb(profile)
+
+
 def _tags(profile: bytes) -> dict[bytes, bytes]:
     (count,) = struct.unpack_from(">I", profile, 128)
     entries = [struct.unpack_from(">4sII", profile, 132 + 12 * at) for at in range(min(count, _MOST_TAGS))]

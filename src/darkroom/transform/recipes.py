@@ -9,6 +9,7 @@ gravity = "attention"                  # center (default), north … northwest, 
 formats = ["avif", "webp", "jpeg"]     # from most modern to most widely read
 quality = { avif = 60, jpeg = 77 }     # or one number for all
 background = "#ffffff"
+color = "srgb"                         # srgb (default), or keep: wide colours stay, as Display P3
 ```
 
 A file replaces the default recipes altogether: what is not in it is not made.
@@ -45,6 +46,15 @@ class Fit(StrEnum):
     """Stretched to both."""
 
 
+class Color(StrEnum):
+    """In which colours a picture with more of them than sRGB has is made."""
+
+    SRGB = "srgb"
+    """In those that every screen has."""
+    KEEP = "keep"
+    """In those of Display P3, whose profile is in the file then."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """One named variant. ``formats`` go from most modern to most widely read: the last is for everybody else."""
@@ -59,6 +69,7 @@ class Recipe:
     quality: Mapping[Format, int]
     background: str = "#ffffff"
     """Behind transparent pixels where a format has none, and around a contained picture."""
+    color: Color = Color.SRGB
 
 
 COMPASS: Mapping[str, tuple[float, float]] = {
@@ -166,7 +177,7 @@ class _File:
         if not is_variant_name(name):
             self._refuse(here, "is no name for a variant; use 1 to 40 of a-z, 0-9 and -, and not just t")
         table = self._table(here)
-        keys = ("width", "height", "fit", "gravity", "formats", "quality", "background")
+        keys = ("width", "height", "fit", "gravity", "formats", "quality", "background", "color")
         self._only(table, here, keys)
         return Recipe(
             name=name,
@@ -177,6 +188,7 @@ class _File:
             formats=self._formats((*here, "formats")) if "formats" in table else (Format.AVIF, Format.JPEG),
             quality=self._quality((*here, "quality")) if "quality" in table else DEFAULT_QUALITY,
             background=self._color((*here, "background")) if "background" in table else "#ffffff",
+            color=Color(self._one_of((*here, "color"), tuple(Color))) if "color" in table else Color.SRGB,
         )
 
     def _formats(self, key: _Key) -> tuple[Format, ...]:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, BinaryIO
 from darkroom.errors import TooLarge
 from darkroom.model import Format
 from darkroom.transform import Slot
+from darkroom.transform.content import look_at
 from darkroom.transform.encode import encode, writing
 from darkroom.transform.geometry import Steps, steps
-from darkroom.transform.plan import Encoding, Size, as_seen, check_limits
+from darkroom.transform.plan import Content, Encoding, Size, as_seen, check_limits
 from darkroom.transform.recipes import DEFAULT_QUALITY
 from darkroom.transform.structure import check_before_decoding
 from darkroom.transform.vips import (
@@ -86,11 +87,15 @@ def make(original: BinaryIO, wish: Wish) -> Slot:
         picture = each_frame(picture, size.height, lambda frame: _filtered(frame, wanted, wish.format))
         quality = wanted.quality if wanted.quality is not None else DEFAULT_QUALITY.get(wish.format)
         extension = wish.format.extension
+        seen_in_it = look_at(picture) if picture.height == size.height else Content()
+        # In the format that was asked for, and in no other.
+        may_lose_nothing = wish.format in {Format.WEBP, Format.PNG} and wanted.quality is None
         encoding = Encoding(
             extension=extension,
             format=wish.format,
             quality=quality if wish.format in DEFAULT_QUALITY else None,
-            listed=True,
+            full_color=any(seen_in_it),
+            instead=wish.format if may_lose_nothing and seen_in_it.drawn else None,
         )
         encoded = encode(picture, size.height, encoding)
     return Slot(

@@ -21,36 +21,35 @@ import pyvips
 
 from darkroom.errors import TooLarge, TooManyPixels, UnreadableImage
 from darkroom.model import Facts, Format, Source
-from darkroom.transform import Order, Rendered, Slot, svg
+from darkroom.transform import Order, Rendered, svg
 from darkroom.transform.color import main_colors
-from darkroom.transform.encode import COST, encode, writing
+from darkroom.transform.content import look_at
+from darkroom.transform.encode import writing
 from darkroom.transform.exif import read_exif
 from darkroom.transform.perceptual_hash import SIDE, perceptual_hash
 from darkroom.transform.placeholder import thumbhash
 from darkroom.transform.plan import (
+    Content,
     Layout,
     Size,
     as_seen,
     check_limits,
-    encodings,
     jpeg_shrink,
     largest,
     layout,
     nearest,
     webp_scale,
 )
-from darkroom.transform.profile import is_srgb
-from darkroom.transform.recipes import Recipe
+from darkroom.transform.profile import is_srgb, is_wide
+from darkroom.transform.recipes import Color, Recipe
 from darkroom.transform.sniff import HEAD_BYTES, recognise
 from darkroom.transform.structure import MOST_PAGES, check_before_decoding, without_false_alarms
+from darkroom.transform.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from concurrent.futures import Future
 
     from darkroom.transform import Limits
-    from darkroom.transform.encode import Encoded
-    from darkroom.transform.plan import Encoding
 
 _T = TypeVar("_T")
 
@@ -68,6 +67,9 @@ _PAGED = frozenset({Format.TIFF, Format.AVIF})
 
 _SKETCH = Recipe(name="sketch", width=32, height=32, quality={})
 """What placeholder and main colours are taken from: a thumbhash keeps 7 by 7 waves, for which this is plenty."""
+
+_DISPLAY_P3 = "p3"
+"""What libvips calls a profile that it brings along, of few bytes."""
 
 _DEEPEST_PIXEL = 32
 """Bytes a pixel may have: red, green, blue and alpha in 64 bits. A TIFF can have thousands of other channels."""
@@ -109,9 +111,10 @@ def _render(content: bytes, order: Order) -> Rendered:
     seen = as_seen(opened.stored, opened.orientation)
     sketch = layout(seen, _SKETCH, None)
     layouts = [layout(seen, recipe, order.focus) for recipe in order.recipes]
-    pictures = _decode(opened, largest([sketch, *layouts]))
+    keep = any(recipe.color is Color.KEEP for recipe in order.recipes)
+    pictures = _decode(opened, largest([sketch, *layouts]), keep_wide=keep)
     with writing(), ThreadPoolExecutor(_helpers()) as pool:
-        writer = _Writer(pool, pictures)
+        writer = Writer(pool, pictures, (opened.format, seen, len(content)))
         for recipe, wanted in sorted(zip(order.recipes, layouts, strict=True), key=_largest_first):
             writer.begin(recipe, wanted)
         placeholder, colors = pictures.look(sketch.scaled)
@@ -339,19 +342,23 @@ def _size(image: pyvips.Image) -> Size:
     return Size(image.width, image.height)
 
 
-def _decode(opened: Opened, wanted: Size) -> _Pictures:
-    """Decode an original into a base picture of ``wanted`` size: upright, 8-bit sRGB, in memory."""
+def _decode(opened: Opened, wanted: Size, *, keep_wide: bool) -> Pictures:
+    """Decode an original into a base picture of ``wanted`` size: upright, 8-bit sRGB, in memory.
+
+    With ``keep_wide`` a still picture of wider colours than sRGB's is in Display P3.
+    """
     stored = as_seen(wanted, opened.orientation)
     with reading(opened.format):
         strip = opened.decode(stored)
         height = strip.height // opened.frames
-        base = each_frame(strip, height, lambda frame: to_srgb(resized(frame, stored)))
+        convert = _to_display_p3 if keep_wide and opened.frames == 1 else to_srgb
+        base = each_frame(strip, height, lambda frame: convert(resized(frame, stored)))
     if opened.orientation > 1:
         base = each_frame(base, stored.height, lambda frame: upright(frame, opened.orientation))
     transparent = bool(base.hasalpha()) and base[-1].min() < 255
     if base.hasalpha() and not transparent:
         base = base.extract_band(0, n=base.bands - 1).copy_memory()
-    return _Pictures(base, wanted, frames=opened.frames, transparent=transparent)
+    return Pictures(base, wanted, frames=opened.frames, transparent=transparent)
 
 
 def each_frame(strip: pyvips.Image, height: int, change: Callable[[pyvips.Image], pyvips.Image]) -> pyvips.Image:
@@ -396,6 +403,19 @@ def to_srgb(image: pyvips.Image) -> pyvips.Image:
     return image.extract_band(0, n=min(image.bands, 4)).cast("uchar")
 
 
+def _to_display_p3(image: pyvips.Image) -> pyvips.Image:
+    """Convert what has wider colours than sRGB's to 8-bit Display P3, with its profile; anything else to sRGB."""
+    if is_wide(_told(image, "icc-profile-data", b"")):
+        with suppress(pyvips.Error):
+            return image.icc_transform(_DISPLAY_P3, embedded=True, depth=8).copy_memory()
+    return to_srgb(image)
+
+
+@cache
+def _display_p3() -> bytes:
+    return bytes(pyvips.Operation.call("profile_load", _DISPLAY_P3))
+
+
 def upright(image: pyvips.Image, orientation: int) -> pyvips.Image:
     """Return an image turned as its EXIF orientation says; it has to be in memory."""
     image = image.copy()
@@ -406,13 +426,15 @@ def upright(image: pyvips.Image, orientation: int) -> pyvips.Image:
 # ------------------------------------------------------------------ from pixels to slots
 
 
-class _Pictures:
+class Pictures:
     """One picture in every size made of it so far: in memory, the frames of an animation below one another."""
 
     def __init__(self, base: pyvips.Image, size: Size, *, frames: int, transparent: bool) -> None:
         self._made = {size: base}
         self.frames = frames
         self.transparent = transparent
+        self.wide = _told(base, "icc-profile-data", b"") == _display_p3()
+        self.content = look_at(base) if frames == 1 else Content()
 
     def scaled(self, size: Size) -> pyvips.Image:
         """Return it in a size that the base holds."""
@@ -421,8 +443,12 @@ class _Pictures:
             self._made[size] = each_frame(self._made[source], source.height, lambda frame: resized(frame, size))
         return self._made[size]
 
-    def framed(self, wanted: Layout, background: str) -> pyvips.Image:
-        """Return what a layout shows of it."""
+    def framed(self, wanted: Layout, background: str, *, wide: bool = False) -> pyvips.Image:
+        """Return what a layout shows of it: in sRGB unless ``wide`` colours are to stay."""
+        strip = self._framed(wanted, background)
+        return to_srgb(strip).copy_memory() if self.wide and not wide else strip
+
+    def _framed(self, wanted: Layout, background: str) -> pyvips.Image:
         strip = self.scaled(wanted.scaled)
         if wanted.size == wanted.scaled:
             return strip
@@ -430,17 +456,26 @@ class _Pictures:
         if wanted.seek is not None:
             found = first_frame(strip, wanted.scaled).smartcrop(*wanted.size, interesting=wanted.seek)
             left, top = -found.xoffset, -found.yoffset
-        paint = [*bytes.fromhex(background.removeprefix("#")), *[255] * (strip.bands - 3)]
+        paint = [*self._paint(background), *[255] * (strip.bands - 3)]
 
         def shown(frame: pyvips.Image) -> pyvips.Image:
             return frame.embed(-left, -top, *wanted.size, extend="background", background=paint)
 
         return each_frame(strip, wanted.scaled.height, shown)
 
+    def _paint(self, background: str) -> list[float]:
+        """Return how the pictures write a colour."""
+        dot = pyvips.Image.new_from_memory(bytes.fromhex(background.removeprefix("#")), 1, 1, 3, "uchar")
+        if self.wide:
+            dot = dot.copy(interpretation="srgb").icc_transform(_DISPLAY_P3, input_profile="srgb", depth=8)
+        return cast("list[float]", dot(0, 0))
+
     def look(self, size: Size) -> tuple[str, tuple[str, ...]]:
         """Return placeholder and main colours, from the first frame scaled to ``size``."""
         source = nearest(list(self._made), size)
         sketch = resized(first_frame(self._made[source], source), size)
+        if self.wide:
+            sketch = to_srgb(sketch)
         rgba = bytes((sketch if sketch.hasalpha() else sketch.bandjoin(255)).write_to_memory())
         return base64.b64encode(thumbhash(*size, rgba)).decode(), main_colors(rgba)
 
@@ -451,46 +486,6 @@ class _Pictures:
         square = resized(first_frame(self._made[source], source), Size(SIDE, SIDE))
         plain = square.flatten(background=255) if square.hasalpha() else square
         return perceptual_hash(bytes(plain.colourspace("b-w").extract_band(0).cast("uchar").write_to_memory()))
-
-
-class _Writer:
-    """Encodes slots, several at a time; what two recipes have in common is encoded once."""
-
-    def __init__(self, pool: ThreadPoolExecutor, pictures: _Pictures) -> None:
-        self._pool = pool
-        self._pictures = pictures
-        self._begun: dict[tuple[Layout, str, Format, int | None], Future[Encoded]] = {}
-
-    def begin(self, recipe: Recipe, wanted: Layout) -> None:
-        """Make the picture of a recipe now, and have it encoded by and by."""
-        picture = self._pictures.framed(wanted, recipe.background)
-        for each in sorted(self._encodings(recipe), key=lambda encoding: -COST[encoding.format]):
-            key = self._key(recipe, wanted, each)
-            if key not in self._begun:
-                self._begun[key] = self._pool.submit(encode, picture, wanted.size.height, each)
-
-    def end(self, recipe: Recipe, wanted: Layout) -> list[Slot]:
-        """Wait for the slots of a recipe that was begun."""
-        made = [(each, self._begun[self._key(recipe, wanted, each)].result()) for each in self._encodings(recipe)]
-        return [
-            Slot(
-                variant=recipe.name,
-                extension=each.extension,
-                format=encoded.format,
-                width=wanted.size.width,
-                height=wanted.size.height,
-                body=encoded.body,
-                listed=each.listed,
-            )
-            for each, encoded in made
-        ]
-
-    def _encodings(self, recipe: Recipe) -> tuple[Encoding, ...]:
-        return encodings(recipe, animated=self._pictures.frames > 1, transparent=self._pictures.transparent)
-
-    @staticmethod
-    def _key(recipe: Recipe, wanted: Layout, encoding: Encoding) -> tuple[Layout, str, Format, int | None]:
-        return wanted, recipe.background, encoding.format, encoding.quality
 
 
 def _largest_first(each: tuple[Recipe, Layout]) -> int:

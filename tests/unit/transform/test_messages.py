@@ -21,7 +21,7 @@ from darkroom.errors import (
 )
 from darkroom.model import Exif, Facts, Format, Source
 from darkroom.transform import Limits, Order, Rendered, Slot, messages
-from darkroom.transform.recipes import Fit, Recipe
+from darkroom.transform.recipes import Color, Fit, Recipe
 
 ORDER = Order(
     recipes=(
@@ -34,6 +34,7 @@ ORDER = Order(
             formats=(Format.WEBP, Format.JPEG),
             quality={Format.WEBP: 70, Format.JPEG: 75},
             background="#102030",
+            color=Color.KEEP,
         ),
     ),
     focus=(0.125, 0.875),

@@ -15,6 +15,7 @@ from darkroom.transform.recipes import (
     DEFAULT_QUALITY,
     DEFAULT_RECIPES,
     LARGEST_FILE,
+    Color,
     Fit,
     Recipe,
     focal_point,
@@ -70,6 +71,7 @@ def test_a_file_says_everything_there_is_to_say_and_replaces_the_defaults(write:
         formats = ["avif", "webp", "jpeg"]
         quality = { avif = 45, jpeg = 70 }
         background = "#FF00aa"
+        color = "keep"
 
         [variants.t-1]
         width = 64
@@ -87,6 +89,7 @@ def test_a_file_says_everything_there_is_to_say_and_replaces_the_defaults(write:
         formats=(Format.AVIF, Format.WEBP, Format.JPEG),
         quality={Format.AVIF: 45, Format.JPEG: 70, Format.WEBP: DEFAULT_QUALITY[Format.WEBP]},
         background="#ff00aa",
+        color=Color.KEEP,
     )
     assert small.name == "t-1"
     assert set(small.quality.values()) == {33}
@@ -113,6 +116,7 @@ def test_a_file_says_everything_there_is_to_say_and_replaces_the_defaults(write:
         ("quality.jpeg = 8.5", r"line 4: variants.card.quality.jpeg must be a whole number from 1 to 100"),
         ('gravity = "up"', r"line 4: variants.card.gravity must be one of center, north, .*0.5:0.3"),
         ('gravity = "0.5:1.5"', r"line 4: variants.card.gravity must be one of"),
+        ('color = "p3"', "line 4: variants.card.color must be one of srgb, keep, not 'p3'"),
         ('background = "red"', r"line 4: variants.card.background must be a colour such as \"#ffffff\""),
         ("background = 0xffffff", r"line 4: variants.card.background must be a colour"),
         ("[variant.small]", r"line 4: variant is not known here; the keys are variants"),

@@ -63,7 +63,7 @@ def opened(content: bytes, wanted: Recipe, focus: tuple[float, float] | None = N
     """Return the first slot of a recipe, decoded by another library than the one that made it."""
     image = Image.open(io.BytesIO(made(content, wanted, focus=focus).slots[0].body))
     image.load()
-    return image
+    return image if image.mode != "P" else image.convert("RGBA" if "transparency" in image.info else "RGB")
 
 
 def color(image: Image.Image, x: float, y: float) -> Color:
