@@ -136,8 +136,8 @@ def measure(folder: Path, photo: Path | None, rounds: int, *, largest: bool) -> 
             archive.extractall(folder / kind)
             unzipped = sum(each.file_size for each in archive.infolist())
         print(f"{kind}.zip: {path.stat().st_size / 1e6:.1f} MB, {unzipped / 1e6:.1f} MB unzipped")
-        bare = statistics.median(float(_run(script, folder / kind)) for _ in range(rounds))
-        compiled = statistics.median(float(_run(script, folder / kind, bytecode=True)) for _ in range(rounds))
+        bare = statistics.median(float(run(script, folder / kind)) for _ in range(rounds))
+        compiled = statistics.median(float(run(script, folder / kind, bytecode=True)) for _ in range(rounds))
         goal = f" (target {START_TARGET * 1000:.0f})" if kind == "transform" else ""
         print(f"{kind} start: {bare * 1000:.0f} ms without bytecode, {compiled * 1000:.0f} ms with it{goal}")
     if photo is None:
@@ -145,7 +145,7 @@ def measure(folder: Path, photo: Path | None, rounds: int, *, largest: bool) -> 
         photo.write_bytes(pictures.encode(pictures.photo(3264, 2448), "JPEG", quality=90, exif=pictures.camera_exif()))
     for formats, goal_seconds in TARGETS.items():
         for malloc, meaning in MALLOC.items():
-            found = _run(
+            found = run(
                 RENDER, folder / "transform", photo, formats, rounds, 4, malloc, MEMORY_MEBIBYTES, bytecode=True
             )
             seconds, faults = statistics.median(found["seconds"]), statistics.median(found["faults"])
@@ -158,11 +158,12 @@ def measure(folder: Path, photo: Path | None, rounds: int, *, largest: bool) -> 
         large = folder / "large.jpg"
         large.write_bytes(pictures.encode(pictures.scene(10_000, 10_000), "JPEG", quality=90, progressive=True))
         arguments = (large, "avif jpeg", 1, 1, "2.34", MEMORY_MEBIBYTES)
-        found = _run(RENDER, folder / "transform", *arguments, bytecode=True)
+        found = run(RENDER, folder / "transform", *arguments, bytecode=True)
         print(f"100 megapixels, progressive: {found['seconds'][0]:.1f} s, peak RSS {found['peak'] / 1024:.0f} MB")
 
 
-def _run(script: str, folder: Path, *arguments: object, bytecode: bool = False) -> Any:  # noqa: ANN401 # JSON
+def run(script: str, folder: Path, *arguments: object, bytecode: bool = False) -> Any:  # noqa: ANN401 # JSON
+    """Return what a script prints that sees nothing but a package, and the standard library."""
     # The bytecode of a package is not found where it is looked for in another place.
     elsewhere = [] if bytecode else ["-X", f"pycache_prefix={folder}/none"]
     command: list[str | Path] = [sys.executable, "-I", "-S", "-B", *elsewhere, "-c", script, folder]

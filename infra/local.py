@@ -108,9 +108,10 @@ def introduce(url: str, key: str) -> None:
     print(
         f"""
 The AWS stack runs at {url}, for this machine only, until you press Ctrl-C.
+  pages              {url}/
   API and its page   {url}/v1/variants   {url}/docs
   pictures           {url}/i/…
-  key                {key}
+  key                {key}   (also to sign in with)
 
 Upload a photo:
   curl -F file=@photo.jpg -H 'Prefer: wait=20' -H 'Authorization: Bearer {key}' {url}/v1/images
@@ -146,7 +147,7 @@ class Front:
                 self.send_response(given.status_code)
                 for name, value in given.headers.multi_items():
                     if name not in _HOP_BY_HOP | {"content-encoding", "date", "server"}:
-                        self.send_header(name, value)
+                        self.send_header(name, _without_tls(name, value))
                 length = given.headers.get("content-length") if self.command == "HEAD" else str(len(given.content))
                 self.send_header("content-length", length or "0")
                 self.end_headers()
@@ -172,6 +173,11 @@ class Front:
         self._server.shutdown()
         self._server.server_close()
         self._client.close()
+
+
+def _without_tls(name: str, value: str) -> str:
+    """Return a header's value as a browser takes it that is told it over plain HTTP, on this machine."""
+    return value.replace("; Secure", "") if name == "set-cookie" else value
 
 
 if __name__ == "__main__":

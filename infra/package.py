@@ -59,9 +59,11 @@ AWS_SERVICES = {
 """Of botocore's four hundred descriptions of services, those that are spoken to."""
 BOTOCORE_FILES = frozenset({"endpoints.json", "partitions.json", "sdk-default-configuration.json", "_retry.json"})
 
-NOT_OURS = ("darkroom/cli/", "darkroom/client/", "darkroom/cost/", "darkroom/embedded/", "darkroom/web/")
+NOT_OURS = ("darkroom/cli/", "darkroom/client/", "darkroom/embedded/")
 """Folders of this project that no function runs."""
-NOT_OURS_BESIDES = {"api": (), "transform": ("darkroom/http/",), "secrets": ("darkroom/http/",)}
+FOR_PEOPLE = ("darkroom/cost/", "darkroom/http/", "darkroom/web/")
+"""Those that only the API runs."""
+NOT_OURS_BESIDES: dict[str, tuple[str, ...]] = {"api": (), "transform": FOR_PEOPLE, "secrets": FOR_PEOPLE}
 """Likewise, of one kind."""
 
 LEFT_OUT = re.compile(

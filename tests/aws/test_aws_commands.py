@@ -80,8 +80,11 @@ def test_a_stage_is_made_shown_changed_and_taken_down(darkroom, deploy, cloud):
 
     ran = deploy("--yes")
     assert ran.returncode == 0, ran.stderr
-    shown = dict(line.split(maxsplit=1) for line in ran.stdout.splitlines() if line.startswith(("api", "pictures")))
-    assert shown.keys() == {"api", "pictures"}
+    rows = ("pages", "api", "pictures")
+    shown = dict(line.split(maxsplit=1) for line in ran.stdout.splitlines() if line.startswith(rows))
+    assert tuple(shown) == rows
+    assert shown["pages"] == f"{shown['api']}/"
+    assert f"{shown['api']}/signin" in ran.stdout
     (key,) = re.findall(r"(?m)^dk_\S+$|^\S{30,}$", ran.stdout)
 
     ran = darkroom("status")

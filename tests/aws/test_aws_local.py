@@ -7,16 +7,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from PIL import Image
 
 import pictures
+from browser import browser, open_page, until  # noqa: F401  # two are fixtures
 from servers import clean_environment, free_port
 
 LOCAL = Path(__file__).parents[2] / "infra" / "local.py"
 START_SECONDS = 240
+STOP_SECONDS = 120
+"""Removing what functions were unpacked into takes long on a busy disk."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +44,7 @@ def running(tmp_path_factory):
         yield process, f"http://127.0.0.1:{port}", output
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(STOP_SECONDS)
 
 
 def test_a_photo_is_uploaded_and_its_variants_are_delivered_at_the_printed_address(running):
@@ -71,10 +75,32 @@ def test_a_photo_is_uploaded_and_its_variants_are_delivered_at_the_printed_addre
         assert client.get("/docs").status_code == 200
 
 
+def test_the_pages_are_at_the_printed_address_and_the_printed_key_opens_them(running, open_page):  # noqa: F811
+    _, url, output = running
+    (pages,) = re.findall(r"pages +(\S+)", output.read_text())
+    (key,) = re.findall(r"key +(\S+)", output.read_text())
+    (emulator,) = re.findall(r"emulator at (\S+)", output.read_text())
+    page = open_page(pages, hosts=(urlsplit(emulator).netloc,))
+    page.fill("#key", key)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{url}/")
+    page.goto(f"{url}/add")
+    page.set_input_files("#file", {"name": "c.jpg", "mimeType": "image/jpeg", "buffer": pictures.jpeg(320, 200)})
+    page.get_by_role("button", name="Upload").click()
+    page.get_by_role("link", name="Look at it").click(timeout=60_000)
+    page.wait_for_url("**/images/*")
+    until(page, "document.querySelector('.stage img').naturalWidth > 0")
+    page.fill("#title", "By hand")
+    page.keyboard.press("Tab")
+    until(page, "document.getElementById('saved').textContent === 'saved'")
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/signin")
+
+
 def test_stopped_it_leaves_nothing_behind(running):
     process, url, output = running
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 0
+    assert process.wait(STOP_SECONDS) == 0
     assert "nothing was kept" in output.read_text()
     (emulator,) = re.findall(r"emulator at (\S+)", output.read_text())
     for address in (url, emulator):

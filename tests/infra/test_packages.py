@@ -85,6 +85,19 @@ def test_what_is_shipped_passes_its_checks_and_is_complete(shipped):
         assert services == package.AWS_SERVICES[kind]
 
 
+def test_pages_and_the_bill_are_in_the_package_of_the_api_and_in_no_other(shipped):
+    for kind in KINDS:
+        with zipfile.ZipFile(shipped / f"{kind}.zip") as archive:
+            names = archive.namelist()
+        there = {
+            folder
+            for folder in ("web", "cost", "http")
+            if any(each.startswith(f"darkroom/{folder}/") for each in names)
+        }
+        assert there == ({"web", "cost", "http"} if kind == "api" else set())
+        assert any(each.startswith("jinja2/") for each in names) == (kind == "api")
+
+
 @pytest.mark.parametrize("kind", ["api", "secrets"])
 def test_what_decodes_nothing_has_no_decoders(shipped, kind):
     with zipfile.ZipFile(shipped / f"{kind}.zip") as archive:
@@ -166,6 +179,13 @@ if sys.argv[2] == "transform":
         assert len(made.slots) == 6, path
 elif sys.argv[2] == "api":
     import darkroom.http.app
+    from darkroom.web.rendering import Renderer
+    pages = Renderer("https://a.example", "https://b.example")
+    for name in pages._templates.list_templates():
+        pages._templates.get_template(name)
+    assert {"pages.css", "add.js", "icon.svg"} <= pages.files.keys()
+    from darkroom.web import estimates
+    assert estimates.estimate({}, dict).itemised.total > 0
 outside = {
     name for name, module in sys.modules.items()
     if "site-packages" in (getattr(module, "__file__", None) or "")

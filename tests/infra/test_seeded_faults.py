@@ -273,6 +273,14 @@ def gateway_that_may_not_invoke(resources):
     del resources["ApiPermission"]
 
 
+def bucket_that_takes_nothing_from_its_own_pages(resources):
+    del resources["UploadBucket"]["Properties"]["CorsConfiguration"]["CorsRules"][0]
+
+
+def bucket_that_pages_may_only_read(resources):
+    resources["UploadBucket"]["Properties"]["CorsConfiguration"]["CorsRules"][0]["AllowedMethods"] = ["GET"]
+
+
 def no_throttling(resources):
     del resources["ApiStage"]["Properties"]["DefaultRouteSettings"]
 

@@ -94,12 +94,39 @@ def test_buckets_answer_over_tls_only_are_encrypted_and_have_no_acls(bucket):
     assert "BucketEncryption" in of(bucket)
 
 
-def test_pages_of_the_allowed_origins_may_put_and_no_others():
-    assert "CorsConfiguration" not in of("UploadBucket")
-    (rule,) = of("UploadBucket", EVERYTHING)["CorsConfiguration"]["CorsRules"]
-    assert rule["AllowedMethods"] == ["PUT"]
-    assert rule["ExposedHeaders"] == ["ETag"]
-    assert rule["AllowedOrigins"] == EVERYTHING["AllowedOrigins"]
+OWN = {"Fn::GetAtt": ["Api", "ApiEndpoint"]}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "origins"),
+    [
+        ({}, [[OWN]]),
+        ({"PublicUrl": "https://images.example"}, [[OWN, "https://images.example"]]),
+        (EVERYTHING, [[OWN], EVERYTHING["AllowedOrigins"]]),
+    ],
+)
+def test_the_pages_themselves_and_those_of_the_allowed_origins_may_put_and_no_others(parameters, origins):
+    rules = of("UploadBucket", parameters)["CorsConfiguration"]["CorsRules"]
+    assert [rule["AllowedOrigins"] for rule in rules] == origins
+    for rule in rules:
+        assert rule["AllowedMethods"] == ["PUT"]
+        assert rule["ExposedHeaders"] == ["ETag"]
+
+
+@pytest.mark.parametrize(
+    ("url", "taken"),
+    [
+        ("", True),
+        ("https://images.example", True),
+        ("http://127.0.0.1:8001", True),
+        ("https://images.example/", False),
+        ("https://images.example/api", False),
+        ("images.example", False),
+    ],
+)
+def test_the_public_address_is_what_browsers_call_an_origin(url, taken):
+    pattern = translated()["Parameters"]["PublicUrl"]["AllowedPattern"]
+    assert (re.fullmatch(pattern, url) is not None) is taken
 
 
 def test_the_api_says_the_same_of_other_origins_as_on_one_machine():

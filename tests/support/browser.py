@@ -41,21 +41,21 @@ def browser() -> Iterator[Browser]:
 
 
 class Complaints:
-    """What pages complain about, or ask of other hosts than theirs. ``expected`` are parts of what may be said."""
+    """What pages complain about, or ask of other hosts than ``hosts``. ``expected`` are parts of what may be said."""
 
-    def __init__(self, context: BrowserContext, host: str) -> None:
+    def __init__(self, context: BrowserContext, hosts: frozenset[str]) -> None:
         self.told: list[str] = []
         self.expected: list[str] = []
         context.on("console", lambda message: self._add(message.text) if message.type == "error" else None)
         context.on("weberror", lambda error: self._add(str(error.error)))
-        context.on("request", lambda request: self._look(request.url, host))
+        context.on("request", lambda request: self._look(request.url, hosts))
 
     def _add(self, text: str) -> None:
         self.told.append(text)
 
-    def _look(self, url: str, host: str) -> None:
+    def _look(self, url: str, hosts: frozenset[str]) -> None:
         parts = urlsplit(url)
-        if parts.scheme in {"http", "https"} and parts.netloc != host:
+        if parts.scheme in {"http", "https"} and parts.netloc not in hosts:
             self._add(f"asked another host: {url}")
 
     def unexpected(self) -> list[str]:
@@ -67,7 +67,8 @@ class Complaints:
 def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Open a page of a server in a browser of its own.
 
-    ``scripts=False`` switches scripts off; ``before`` is given the page before it is opened.
+    ``scripts=False`` switches scripts off; ``before`` is given the page before it is opened; ``hosts`` are those that
+    it may ask besides its own.
     """
     opened: list[tuple[BrowserContext, Complaints]] = []
 
@@ -77,13 +78,14 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         scripts: bool = True,
         phone: bool = False,
         before: Callable[[Page], None] = lambda _: None,
+        hosts: tuple[str, ...] = (),
         **options: Any,
     ) -> Page:
         context = browser.new_context(
             java_script_enabled=scripts, viewport=PHONE if phone else DESKTOP, has_touch=phone, **options
         )
         context.set_default_timeout(SECONDS)
-        complaints = Complaints(context, urlsplit(url).netloc)
+        complaints = Complaints(context, frozenset((urlsplit(url).netloc, *hosts)))
         opened.append((context, complaints))
         page = context.new_page()
         page.complaints = complaints  # type: ignore[attr-defined]  # for the test, which is given the page
@@ -95,7 +97,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     told = [text for _, complaints in opened for text in complaints.unexpected()]
     for context, _ in opened:
         context.close()
-    assert told == []
+    assert told == [], told
 
 
 _SESSIONS: WeakKeyDictionary[Page, CDPSession] = WeakKeyDictionary()
@@ -119,7 +121,7 @@ def drop(page: Page, selector: str, paths: list[Path]) -> None:
         session.send("Input.dispatchDragEvent", {"type": kind, "x": box["x"] + 9, "y": box["y"] + 9, "data": data})
 
 
-def until(page: Page, expression: str) -> None:
+def until(page: Page, expression: str, *, seconds: float = 20.0) -> None:
     """Wait until an expression is true in a page; asked from outside, since its policy lets no expressions in."""
 
     def is_true() -> bool:
@@ -128,7 +130,7 @@ def until(page: Page, expression: str) -> None:
         except Error:  # the page was left at this moment, for the next one
             return False
 
-    eventually(is_true, what=expression)
+    eventually(is_true, seconds=seconds, what=expression)
 
 
 def violations(page: Page) -> list[str]:

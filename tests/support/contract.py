@@ -199,6 +199,18 @@ def routes_lead_to_functions(resources: Resources) -> Iterator[str]:
             yield f"{name} lets any number of requests through"
 
 
+def pages_may_send_where_their_tickets_lead(resources: Resources) -> Iterator[str]:
+    """Pages are of the API's host and send to the bucket's: unless that says they may, browsers let nothing back."""
+    for name, bucket in of_type(resources, "AWS::S3::Bucket").items():
+        if "NotificationConfiguration" not in bucket:
+            continue
+        rules = bucket.get("CorsConfiguration", {}).get("CorsRules", [])
+        putting = [origin for rule in rules if "PUT" in rule["AllowedMethods"] for origin in rule["AllowedOrigins"]]
+        apis = of_type(resources, "AWS::ApiGatewayV2::Api")
+        if not any({"Fn::GetAtt": [api, "ApiEndpoint"]} in putting for api in apis):
+            yield f"pages of the stack's own may not put into {name}"
+
+
 def replication_can_work(resources: Resources) -> Iterator[str]:
     for name, bucket in of_type(resources, "AWS::S3::Bucket").items():
         role = target(bucket.get("ReplicationConfiguration", {}).get("Role"))
@@ -490,6 +502,7 @@ RULES = (
     results_are_tagged,
     what_is_seldom_done_is_allowed,
     routes_lead_to_functions,
+    pages_may_send_where_their_tickets_lead,
     permissions_are_named,
     distributions_are_whole,
     groups_fail_over,

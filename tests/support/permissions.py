@@ -31,6 +31,7 @@ from flows_of_events import (
     sweep_parts,
     sweep_undeleted,
 )
+from flows_of_pages import add_by_form, change_by_forms, delete_by_form, look, operate, select
 from flows_of_the_api import (
     be_healthy,
     delete,
@@ -89,11 +90,11 @@ NEEDED: dict[tuple[str, str], Needed] = {
     ("ApiRole", "ReadImages"): {
         "dynamodb:GetItem": upload,
         "dynamodb:BatchGetItem": search,
-        "dynamodb:Query": search,
+        "dynamodb:Query": look,
     },
     ("ApiRole", "WriteImages"): {
-        "dynamodb:PutItem": upload,
-        "dynamodb:UpdateItem": upload,
+        "dynamodb:PutItem": add_by_form,
+        "dynamodb:UpdateItem": change_by_forms,
         "dynamodb:DeleteItem": tag,
         "dynamodb:BatchWriteItem": upload,
     },
@@ -102,7 +103,7 @@ NEEDED: dict[tuple[str, str], Needed] = {
     ("ApiRole", "ReadSigningSecrets"): {"dynamodb:Query": see},
     ("ApiRole", "WriteSigningSecrets"): {"dynamodb:PutItem": renew_secrets, "dynamodb:DeleteItem": renew_secrets},
     ("ApiRole", "PublishSecrets"): {"lambda:InvokeFunction": renew_secrets},
-    ("ApiRole", "ReadKeys"): {"dynamodb:GetItem": search, "dynamodb:BatchGetItem": keys, "dynamodb:Query": keys},
+    ("ApiRole", "ReadKeys"): {"dynamodb:GetItem": look, "dynamodb:BatchGetItem": keys, "dynamodb:Query": keys},
     ("ApiRole", "WriteKeys"): {
         "dynamodb:PutItem": keys,
         "dynamodb:UpdateItem": rate,
@@ -123,8 +124,15 @@ NEEDED: dict[tuple[str, str], Needed] = {
     },
     ("ApiRole", "ReadVariants"): {"s3:GetObject": reprocess_from_rendition},
     ("ApiRole", "ListVariants"): {"s3:ListBucket": be_healthy},
-    ("ApiRole", "DeleteVariants"): {"s3:DeleteObject": delete},
-    ("ApiRole", "SendEvents"): {"sqs:SendMessage": reprocess},
+    ("ApiRole", "DeleteVariants"): {"s3:DeleteObject": delete_by_form},
+    ("ApiRole", "CountEvents"): {"sqs:GetQueueAttributes": operate},
+    ("ApiRole", "WorkOnDeadLetters"): {
+        "sqs:GetQueueAttributes": operate,
+        "sqs:ReceiveMessage": operate,
+        "sqs:ChangeMessageVisibility": operate,
+        "sqs:DeleteMessage": operate,
+    },
+    ("ApiRole", "SendEvents"): {"sqs:SendMessage": select},
     ("ApiRole", "SendPurges"): {"sqs:SendMessage": delete},
     ("TransformRole", "WriteLogs"): {"logs:CreateLogStream": LAMBDA_LOGS, "logs:PutLogEvents": LAMBDA_LOGS},
     ("TransformRole", "ReceiveEvents"): {

@@ -66,6 +66,7 @@ def status(*, stage: StageName = "dev", region: Region) -> None:
     print_facts(
         [
             ("stack", f"darkroom-{stage}, {condition.status.word}"),
+            ("pages", _pages(outputs.get("ApiUrl"))),
             ("api", outputs.get("ApiUrl")),
             ("pictures", outputs.get("PicturesUrl")),
             ("dashboard", outputs.get("DashboardUrl")),
@@ -115,12 +116,22 @@ def _print_plan(plan: "Plan", region: str) -> None:
 def _print_deployed(deployed: "Deployed") -> None:
     outputs = deployed.outputs
     print_facts(
-        [("api", outputs["ApiUrl"]), ("pictures", outputs["PicturesUrl"]), ("dashboard", outputs["DashboardUrl"])]
+        [
+            ("pages", _pages(outputs["ApiUrl"])),
+            ("api", outputs["ApiUrl"]),
+            ("pictures", outputs["PicturesUrl"]),
+            ("dashboard", outputs["DashboardUrl"]),
+        ]
     )
     if deployed.key is not None:
         typer.echo("The first key, which may do everything. It is shown only now: keep it.")
         typer.echo(deployed.key)
-        typer.echo(f"Try it: DARKROOM_KEY=… darkroom put PICTURE --server {outputs['ApiUrl']}")
+        typer.echo(f"Sign in with it at {outputs['ApiUrl']}/signin, which opens the pages, or")
+        typer.echo(f"try it: DARKROOM_KEY=… darkroom put PICTURE --server {outputs['ApiUrl']}")
+
+
+def _pages(url: str | None) -> str | None:
+    return None if url is None else f"{url}/"
 
 
 def _pair(text: str) -> tuple[str, str]:

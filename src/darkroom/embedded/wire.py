@@ -330,7 +330,7 @@ def application(settings: Settings, parts: Service, keys: Access, signers: Secre
         pages=site.routes,
         on_stop=delivery.close,
     )
-    return DeliveryApp(delivery, front(SignedIn(api), {UPLOAD_PREFIX: door}, options, parts.figures))
+    return DeliveryApp(delivery, front(SignedIn(api, settings.base_url), {UPLOAD_PREFIX: door}, options, parts.figures))
 
 
 def _counted(parts: Service) -> str:

@@ -51,7 +51,7 @@ from darkroom.transform.headers import dimensions
 from darkroom.transform.jail import Allowance, JailedTransform
 from darkroom.transform.recipes import load_recipes
 from darkroom.uploads.multipart import MultipartUploads
-from darkroom.uploads.presigned import PresignedDownloads, PresignedTickets, connect
+from darkroom.uploads.presigned import PresignedDownloads, PresignedTickets, connect, where_tickets_lead
 from darkroom.verify import Defaults
 
 if TYPE_CHECKING:
@@ -285,9 +285,13 @@ def collection(settings: CloudSettings, parts: Service) -> Collection:
 
 
 def application(settings: CloudSettings, parts: Service) -> ASGIApp:
-    """Return the API as an ASGI app. Pictures are delivered by CloudFront, files go straight to S3."""
+    """Return pages and API as an ASGI app. Pictures are delivered by CloudFront, files go straight to S3."""
     from darkroom.http.app import ApiOptions, create_api, front  # noqa: PLC0415 # half a second, for one function only
     from darkroom.http.reception import Reception  # noqa: PLC0415 # likewise
+    from darkroom.http.signing import Signer  # noqa: PLC0415 # likewise
+    from darkroom.web.rendering import Renderer  # noqa: PLC0415 # likewise
+    from darkroom.web.session import SignedIn  # noqa: PLC0415 # likewise
+    from darkroom.web.site import Site  # noqa: PLC0415 # likewise
 
     reception = Reception(
         Path(tempfile.gettempdir()),
@@ -296,9 +300,10 @@ def application(settings: CloudSettings, parts: Service) -> ASGIApp:
         minimum_rate=settings.minimum_upload_rate,
         most_at_a_time=1,  # a function has one request at a time, and its body is there as a whole
     )
+    uploads = settings.given("uploads_bucket")
     downloads = PresignedDownloads(
         FUNCTION.s3,
-        settings.given("uploads_bucket"),
+        uploads,
         life=timedelta(seconds=ORIGINAL_SECONDS),
         from_bytes=LARGEST_ANSWER_BYTES,
     )
@@ -317,7 +322,17 @@ def application(settings: CloudSettings, parts: Service) -> ASGIApp:
     rates = DynamoRates(FUNCTION.dynamodb, keys, time.time_ns)
     function = aws.client("lambda", endpoint=configuration.aws_endpoint("lambda"), read_timeout=25)
     signers = PublishedSecrets(_secrets(settings), PublishingFunction(function, settings.given("secrets_function")))
-    return front(create_api(parts, access, signers, rates, reception, options), {}, options, parts.figures)
+    site = Site(
+        service=parts,
+        access=access,
+        renderer=Renderer(settings.base_url, settings.delivery_url, where_tickets_lead(FUNCTION.s3, uploads)),
+        reception=reception,
+        signer=Signer(signers, parts.clock, settings.srcset_widths),
+        counted=None,
+        elsewhere="More is on the stack's dashboard in CloudWatch.",
+    )
+    api = create_api(parts, access, signers, rates, reception, options, pages=site.routes)
+    return front(SignedIn(api, settings.base_url), {}, options, parts.figures)
 
 
 def _secrets(settings: CloudSettings) -> DynamoSecrets:

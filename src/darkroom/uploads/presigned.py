@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from darkroom import aws
+from darkroom.names import ORIGINALS
 from darkroom.uploads import Promise, Ticket
 
 if TYPE_CHECKING:
@@ -64,6 +65,16 @@ class PresignedTickets:
             "put_object", Params=said, ExpiresIn=max(0, expires - int(self._clock().timestamp())), HttpMethod="PUT"
         )
         return Ticket(method="PUT", url=url, headers=headers, expires_at=datetime.fromtimestamp(expires, UTC))
+
+
+def where_tickets_lead(client: Any, bucket: str) -> str:  # noqa: ANN401 # as above
+    """Return what the addresses of all tickets to ``bucket`` begin with, as ``client`` signs them.
+
+    That is the bucket's own host in its region, https://BUCKET.s3.REGION.amazonaws.com, and the prefix of originals.
+    """
+    said = {"Bucket": bucket, "Key": ORIGINALS}
+    url: str = client.generate_presigned_url("put_object", Params=said, ExpiresIn=1, HttpMethod="PUT")
+    return url.partition("?")[0]
 
 
 class PresignedDownloads:

@@ -17,12 +17,10 @@ from starlette.concurrency import run_in_threadpool
 from darkroom import failures, names, overview
 from darkroom import figures as f
 from darkroom.access import LOCAL_OWNER
-from darkroom.cost.measured import Counted
 from darkroom.errors import DarkroomError, InvalidRequest, Unavailable
 from darkroom.failures import Case
 from darkroom.http.health import Health
 from darkroom.model import State
-from darkroom.web.costs import estimate
 from darkroom.web.one import form_of
 from darkroom.web.views import label
 
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from darkroom.cost.bill import Bill
+    from darkroom.cost.measured import Counted
     from darkroom.web.pages import Pages
 
 SHOWN = 50
@@ -217,6 +216,8 @@ def _standing(pages: Pages, counted: Callable[[], str] | None) -> dict[str, Any]
     text = Told() if counted is None else _looked_up(counted)
     delivered, estimated = None, text
     if text.value is not None:
+        from darkroom.cost.measured import Counted  # noqa: PLC0415 # with prices and forecasts, as in costs.py
+
         figures = Counted(text.value)
         estimated = _looked_up(lambda: _estimate(text.value, figures, service.clock()))
         if saved.value is not None:
@@ -239,6 +240,8 @@ def _owners(pages: Pages) -> set[str]:
 def _estimate(text: str, figures: Counted, now: datetime) -> Estimate:
     since = figures.total(f.START_SECONDS.name)
     days = max((now.timestamp() - since) / DAY, 1 / DAY)
+    from darkroom.web.estimates import estimate  # noqa: PLC0415 # likewise
+
     found = estimate({"days": f"{days:.6f}"}, lambda: text)
     return Estimate(days=days, first=found.months[0], twelfth=found.itemised)
 

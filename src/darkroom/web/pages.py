@@ -107,9 +107,8 @@ def page_routes(pages: Pages) -> APIRouter:
     """Return the routes of all pages."""
     router = APIRouter(include_in_schema=False)
 
-    @router.get("/static/{name}")
     @router.get("/static/{version}/{name}")
-    def get_static(request: Request, name: str, version: str = "") -> Response:
+    def get_static(request: Request, version: str, name: str) -> Response:
         answer = pages.renderer.file(name, version, request.headers)
         if answer is None:
             raise NotFound("there is no such file")

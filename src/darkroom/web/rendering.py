@@ -5,18 +5,19 @@ from __future__ import annotations
 import gzip
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
-from darkroom.cost.numbers import amount
 from darkroom.web import views
+from darkroom.web.session import origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from jinja2 import Environment
 
 STATIC = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 """What is served beside the pages, by its ending."""
@@ -45,18 +46,28 @@ class Renderer:
     """
 
     def __init__(self, base_url: str, delivery_url: str, uploads_url: str | None = None) -> None:
-        self.delivery_url = delivery_url
+        self.base_url, self.delivery_url = base_url, delivery_url
         # Pictures of this very service come from wherever the page does: it may have several names.
         self.delivery = "" if delivery_url == base_url else delivery_url
         self._policy = _policy(delivery_url, uploads_url)
-        self._templates = Environment(
+        self.files = _files()
+        self.version = _version(self.files)
+
+    @cached_property
+    def _templates(self) -> Environment:
+        # With the first page: a function that starts in order to answer a program does without.
+        from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
+
+        from darkroom.cost.numbers import amount  # noqa: PLC0415
+
+        templates = Environment(
             loader=PackageLoader("darkroom.web"),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters |= {
+        templates.filters |= {
             "size": views.size,
             "shape": views.shape,
             "sizes": views.sizes,
@@ -64,18 +75,17 @@ class Renderer:
             "amount": amount,
             "duration": views.duration,
         }
-        self._templates.globals |= {
-            "snippets": lambda image: views.snippets(image, delivery_url),
+        templates.globals |= {
+            "snippets": lambda image: views.snippets(image, self.delivery_url),
             "small_one": views.small_one,
             "picture": lambda image: views.picture(image, self.delivery),
             "tile_picture": lambda image: views.picture(image, self.delivery, views.enough(image)),
-            "base": base_url,
+            "base": self.base_url,
             "delivery": self.delivery,
-            "delivery_url": delivery_url,
+            "delivery_url": self.delivery_url,
+            "static": f"/static/{self.version}",
         }
-        self.files = _files()
-        self.version = _version(self.files)
-        self._templates.globals["static"] = f"/static/{self.version}"
+        return templates
 
     def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:  # noqa: ANN401 # whatever a template shows
         """Return a page."""
@@ -130,14 +140,9 @@ def _version(found: dict[str, File]) -> str:
 
 
 def _policy(delivery_url: str, uploads_url: str | None) -> str:
-    pictures = f"'self' {_origin(delivery_url)}"
+    pictures = f"'self' {origin_of(delivery_url)}"
     return (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {pictures} data: blob:; "
         f"connect-src {pictures}{f' {uploads_url}' if uploads_url else ''}; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

@@ -33,22 +33,42 @@ def token_of(key: str) -> str:
 
 
 class SignedIn:
-    """Hands a request with a cookie on as one with its key: if it is safe, or comes from a page of ours."""
+    """Hands a request with a cookie on as one with its key: if it is safe, or comes from a page of ours.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Ours are the pages of the name that the request is for, and those of ``base_url``: what passes requests on to us may
+    name us otherwise.
+    """
+
+    def __init__(self, app: ASGIApp, base_url: str) -> None:
         self._app = app
+        self._origin = origin_of(base_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer ``403``."""
         if scope["type"] == "http":
             key = cookie_key(scope["headers"])
             if key is not None and not any(name == b"authorization" for name, _ in scope["headers"]):
-                if scope["method"] not in _SAFE and not _is_ours(scope, key):
+                if scope["method"] not in _SAFE and not self._is_ours(scope, key):
                     await _refuse(send)
                     return
                 added = (b"authorization", b"Bearer " + key.encode("latin-1"))
                 scope = {**scope, "headers": [*scope["headers"], added]}
         await self._app(scope, receive, send)
+
+    def _is_ours(self, scope: Scope, key: str) -> bool:
+        fields = dict(scope["headers"])
+        origin, host = fields.get(b"origin", b"").decode("latin-1"), fields.get(b"host", b"").decode("latin-1")
+        told = fields.get(TOKEN_HEADER, b"").decode("latin-1")
+        if not told:
+            told = parse_qs(scope["query_string"].decode("latin-1")).get(TOKEN_PARAMETER, [""])[0]
+        same = origin == self._origin or (bool(host) and urlsplit(origin).netloc == host)
+        return same and hmac.compare_digest(told.encode(), token_of(key).encode())
+
+
+def origin_of(url: str) -> str:
+    """Return scheme, host and port of an address, as browsers name where a page is from."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 def cookie_key(headers: list[tuple[bytes, bytes]]) -> str | None:
@@ -66,23 +86,16 @@ def cookie_key(headers: list[tuple[bytes, bytes]]) -> str | None:
 
 def sign_in(request: Request, response: Response, key: str) -> None:
     """Have the browser send the key from now on, until it is closed."""
-    local = request.url.hostname in LOOPBACK_NAMES
-    response.set_cookie(COOKIE, key, httponly=True, samesite="lax", secure=not local, path="/")
+    response.set_cookie(COOKIE, key, httponly=True, samesite="lax", secure=_is_secure(request), path="/")
 
 
-def sign_out(response: Response) -> None:
+def sign_out(request: Request, response: Response) -> None:
     """Have the browser forget the key."""
-    response.delete_cookie(COOKIE, path="/")
+    response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=_is_secure(request), path="/")
 
 
-def _is_ours(scope: Scope, key: str) -> bool:
-    fields = dict(scope["headers"])
-    origin, host = fields.get(b"origin", b""), fields.get(b"host", b"")
-    told = fields.get(TOKEN_HEADER, b"").decode("latin-1")
-    if not told:
-        told = parse_qs(scope["query_string"].decode("latin-1")).get(TOKEN_PARAMETER, [""])[0]
-    same = bool(host) and urlsplit(origin.decode("latin-1")).netloc == host.decode("latin-1")
-    return same and hmac.compare_digest(told.encode(), token_of(key).encode())
+def _is_secure(request: Request) -> bool:
+    return request.url.hostname not in LOOPBACK_NAMES
 
 
 async def _refuse(send: Send) -> None:

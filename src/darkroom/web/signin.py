@@ -38,9 +38,9 @@ def signin_routes(pages: Pages) -> APIRouter:
         return answer
 
     @router.post("/signout")
-    def post_signout() -> Response:
+    def post_signout(request: Request) -> Response:
         answer = RedirectResponse("/signin", 303)
-        sign_out(answer)
+        sign_out(request, answer)
         return answer
 
     return router
