@@ -101,9 +101,9 @@ def test_one_makes_it_and_another_only_once_that_ones_time_is_over(results, cloc
     assert results.claim(IMAGE, NAME, 60) is None
 
 
-def test_of_many_threads_one_makes_it(results):
-    with ThreadPoolExecutor(8) as pool:
-        claims = list(pool.map(lambda _: results.claim(IMAGE, NAME, 60), range(50)))
+def test_of_a_hundred_who_ask_at_once_one_makes_it(results):
+    with ThreadPoolExecutor(100) as pool:
+        claims = list(pool.map(lambda _: results.claim(IMAGE, NAME, 60), range(100)))
     assert len([claim for claim in claims if claim]) == 1
 
 

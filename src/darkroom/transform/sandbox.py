@@ -13,6 +13,7 @@ import resource
 import struct
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -316,11 +317,15 @@ def _prctl(option: int, argument: int | bytes, extra: bytes | None = None) -> No
     _call("prctl", option, argument, extra, None, None)
 
 
+@cache  # made by the process that forks, so that each that it forks finds it there
+def _library() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
 def _call(function: str, *arguments: int | bytes | None) -> int:
     """Call a function of the C library. Raises ``OSError`` when it answers -1, or is not there at all."""
-    library = ctypes.CDLL(None, use_errno=True)
     try:
-        called = getattr(library, function)
+        called = getattr(_library(), function)
     except AttributeError:
         raise OSError(errno.ENOSYS, "not on this platform", function) from None
     # Variadic functions read whole registers: a plain int would leave the upper half of one undefined.
