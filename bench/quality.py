@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     asked = parser.parse_args()
     print_machine()
-    chosen = list(subjects.all_of_them(asked.photos, _shipped(), asked.most))
+    chosen = list(subjects.all_of_them(asked.photos, shipped(), asked.most))
     chosen.sort(key=lambda subject: hashlib.sha256(subject.name.encode()).digest())  # so that every second is a mixture
     jobs = [
         _Job(asked.cache, each, width, at < EXPLORED)
@@ -87,7 +87,7 @@ def _measured(job: _Job) -> list[Row]:
     return measure(job.cache, job.subject, job.width, explored=job.explored)
 
 
-def _shipped() -> Path:
+def shipped() -> Path:
     """Return the folder of the pictures that come with scikit-image."""
     found = next(PYTHON.parent.parent.glob("lib/python*/site-packages/skimage/data"), None)
     if found is None:

@@ -104,7 +104,7 @@ DEPLOYMENT_FOLDERS = ("embedded", "serverless", "cli", "__main__")
 
 # One third-party library (or delicate part of the standard one) lives in one place.
 HOMES = {
-    "pyvips": {f"transform/{name}.py" for name in ("vips", "content", "encode", "retouch")},
+    "pyvips": {f"transform/{name}.py" for name in ("vips", "auto_quality", "content", "encode", "retouch")},
     "pillow_heif": {"transform/vips.py"},
     "jinja2": {"web/rendering.py"},
     "imagesize": {"transform/headers.py"},

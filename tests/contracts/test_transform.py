@@ -105,6 +105,17 @@ def test_every_slot_is_made_from_every_format(transform: Transform, form: Format
         assert slot.listed
 
 
+def test_a_recipe_that_aims_at_a_score_weighs_more_the_higher_that_is(transform: Transform) -> None:
+    aims = [
+        Recipe(name=f"at-{target}", width=200, height=200, quality=DEFAULT_QUALITY, target=target)
+        for target in (60, 80)
+    ]
+    rendered = render(transform, pictures.encode(pictures.photo(400, 300), "PNG"), Order(recipes=tuple(aims)))
+    weights = {(slot.variant, slot.format): len(slot.body) for slot in rendered.slots}
+    for form in (Format.AVIF, Format.JPEG):
+        assert weights["at-60", form] < 0.9 * weights["at-80", form]
+
+
 @pytest.mark.parametrize("form", STILL, ids=str)
 def test_the_source_is_described_as_it_is(transform: Transform, form: Format) -> None:
     content = STILL[form](WIDTH, HEIGHT)

@@ -388,7 +388,10 @@ def recipe_document(recipe: Recipe) -> dict[str, Any]:
         "fit": recipe.fit.value,
         "gravity": recipe.gravity,
         "formats": [kind.value for kind in recipe.formats],
-        "quality": {kind.value: recipe.quality[kind] for kind in recipe.formats if kind in recipe.quality},
+        "quality": {kind.value: recipe.quality[kind] for kind in recipe.formats if kind in recipe.quality}
+        if recipe.target is None
+        else "auto",
+        "target": recipe.target,
         "background": recipe.background,
         "color": recipe.color.value,
     }

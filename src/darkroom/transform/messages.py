@@ -80,6 +80,7 @@ def order_to_header(order: Order | Wish) -> dict[str, Any]:
                 "gravity": recipe.gravity,
                 "formats": list(recipe.formats),
                 "quality": dict(recipe.quality),
+                "target": recipe.target,
                 "background": recipe.background,
                 "color": recipe.color,
             }
@@ -121,6 +122,7 @@ def order_from_header(header: dict[str, Any]) -> Order | Wish:
             gravity=each["gravity"],
             formats=tuple(Format(name) for name in each["formats"]),
             quality={Format(name): quality for name, quality in each["quality"].items()},
+            target=each["target"],
             background=each["background"],
             color=Color(each["color"]),
         )

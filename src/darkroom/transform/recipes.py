@@ -7,7 +7,7 @@ height = 360
 fit = "cover"                          # inside (default), cover, contain, fill
 gravity = "attention"                  # center (default), north … northwest, entropy, "X:Y" with X and Y from 0 to 1
 formats = ["avif", "webp", "jpeg"]     # from most modern to most widely read
-quality = { avif = 60, jpeg = 77 }     # or one number for all
+quality = { avif = 60, jpeg = 77 }     # or one number for all, or "auto" with a target
 background = "#ffffff"
 color = "srgb"                         # srgb (default), or keep: wide colours stay, as Display P3
 ```
@@ -67,6 +67,8 @@ class Recipe:
     """``center``, a compass point (``north`` … ``northwest``), ``attention``, ``entropy`` or ``X:Y`` (0–1)."""
     formats: tuple[Format, ...] = (Format.AVIF, Format.JPEG)
     quality: Mapping[Format, int]
+    target: int | None = None
+    """The score (SSIMULACRA2) that the quality of each picture is chosen for, in place of ``quality``."""
     background: str = "#ffffff"
     """Behind transparent pixels where a format has none, and around a contained picture."""
     color: Color = Color.SRGB
@@ -94,6 +96,10 @@ quality" begins at 70): what sharp's JPEG of quality 80 does, in an eighth fewer
 """
 
 WRITABLE = (Format.AVIF, Format.WEBP, Format.JPEG, Format.PNG, Format.GIF)
+USUAL_TARGET = 70
+"""Of a recipe whose quality is ``auto``: where high quality begins."""
+TARGETS = (60, 80)
+"""The least and the highest: what the choice was learnt from."""
 LONGEST_SIDE = 8192
 MOST_RECIPES = 50
 LARGEST_FILE = 64 * 1024
@@ -177,7 +183,7 @@ class _File:
         if not is_variant_name(name):
             self._refuse(here, "is no name for a variant; use 1 to 40 of a-z, 0-9 and -, and not just t")
         table = self._table(here)
-        keys = ("width", "height", "fit", "gravity", "formats", "quality", "background", "color")
+        keys = ("width", "height", "fit", "gravity", "formats", "quality", "target", "background", "color")
         self._only(table, here, keys)
         return Recipe(
             name=name,
@@ -186,7 +192,8 @@ class _File:
             fit=Fit(self._one_of((*here, "fit"), tuple(Fit))) if "fit" in table else Fit.INSIDE,
             gravity=self._gravity((*here, "gravity")) if "gravity" in table else "center",
             formats=self._formats((*here, "formats")) if "formats" in table else (Format.AVIF, Format.JPEG),
-            quality=self._quality((*here, "quality")) if "quality" in table else DEFAULT_QUALITY,
+            quality=self._quality((*here, "quality")) if table.get("quality", "auto") != "auto" else DEFAULT_QUALITY,
+            target=self._target(here, table),
             background=self._color((*here, "background")) if "background" in table else "#ffffff",
             color=Color(self._one_of((*here, "color"), tuple(Color))) if "color" in table else Color.SRGB,
         )
@@ -203,11 +210,18 @@ class _File:
     def _quality(self, key: _Key) -> Mapping[Format, int]:
         found = self._value(key)
         if not isinstance(found, dict):
-            number = self._whole(key, 100, instead="or a table with a number for each of avif, webp, jpeg")
+            number = self._whole(key, 100, instead='or a table with a number for each of avif, webp, jpeg, or "auto"')
             return dict.fromkeys(DEFAULT_QUALITY, number)
         self._only(found, key, tuple(DEFAULT_QUALITY))
         given = {Format(name): self._whole((*key, name), 100) for name in found}
         return {**DEFAULT_QUALITY, **given}
+
+    def _target(self, here: _Key, table: dict[str, object]) -> int | None:
+        if table.get("quality") != "auto":
+            if "target" in table:
+                self._refuse((*here, "target"), 'is only for quality = "auto"')
+            return None
+        return self._whole((*here, "target"), TARGETS[1], least=TARGETS[0]) if "target" in table else USUAL_TARGET
 
     def _gravity(self, key: _Key) -> str:
         found = self._value(key)
@@ -225,10 +239,10 @@ class _File:
             self._refuse(key, f'must be a colour such as "#ffffff", not {found!r}')
         return f"#{digits.lower()}"
 
-    def _whole(self, key: _Key, most: int, *, instead: str = "") -> int:
+    def _whole(self, key: _Key, most: int, *, least: int = 1, instead: str = "") -> int:
         found = self._value(key)
-        if type(found) is not int or not 1 <= found <= most:  # a TOML true would pass for 1 with isinstance
-            self._refuse(key, f"must be a whole number from 1 to {most} {instead}".rstrip() + f", not {found!r}")
+        if type(found) is not int or not least <= found <= most:  # a TOML true would pass for 1 with isinstance
+            self._refuse(key, f"must be a whole number from {least} to {most} {instead}".rstrip() + f", not {found!r}")
         return found
 
     def _one_of(self, key: _Key, allowed: tuple[str, ...]) -> str:

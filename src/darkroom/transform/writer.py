@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from darkroom.transform import Slot
+from darkroom.transform.auto_quality import features, fitting
 from darkroom.transform.encode import COST, encode
 from darkroom.transform.plan import Encoding, encodings
 
@@ -27,16 +28,19 @@ class Writer:
         self._pool = pool
         self._pictures = pictures
         self._original = original
-        self._begun: dict[tuple[Layout, str, Encoding], Future[Encoded]] = {}
+        self._begun: dict[tuple[Layout, str, Encoding, int | None], Future[Encoded]] = {}
 
     def begin(self, recipe: Recipe, wanted: Layout) -> None:
         """Make the picture of a recipe now, and have it encoded by and by."""
         each_way = {each.wide for each in self._encodings(recipe, wanted)}
         shown = {wide: self._pictures.framed(wanted, recipe.background, wide=wide) for wide in each_way}
+        aims = recipe.target is not None and self._pictures.frames == 1
+        told = features(next(iter(shown.values()))) if aims else None
         for each in sorted(self._encodings(recipe, wanted), key=lambda encoding: -COST[encoding.format]):
             key = self._key(recipe, wanted, each)
             if key not in self._begun:
-                self._begun[key] = self._pool.submit(encode, shown[each.wide], wanted.size.height, each)
+                suited = fitting(each, told, recipe.target)
+                self._begun[key] = self._pool.submit(encode, shown[each.wide], wanted.size.height, suited)
 
     def end(self, recipe: Recipe, wanted: Layout) -> list[Slot]:
         """Wait for the slots of a recipe that was begun."""
@@ -70,5 +74,5 @@ class Writer:
         return [replace(each, at_most=length) if whole and each.format is form else each for each in made]
 
     @staticmethod
-    def _key(recipe: Recipe, wanted: Layout, encoding: Encoding) -> tuple[Layout, str, Encoding]:
-        return wanted, recipe.background, replace(encoding, extension="")
+    def _key(recipe: Recipe, wanted: Layout, encoding: Encoding) -> tuple[Layout, str, Encoding, int | None]:
+        return wanted, recipe.background, replace(encoding, extension=""), recipe.target

@@ -96,6 +96,14 @@ def test_a_file_says_everything_there_is_to_say_and_replaces_the_defaults(write:
     assert (small.fit, small.gravity, small.formats) == (Fit.INSIDE, "center", (Format.AVIF, Format.JPEG))
 
 
+def test_a_recipe_can_ask_for_a_score_in_place_of_a_quality(write: Callable[[str], Path]) -> None:
+    card, high = load_recipes(
+        write(f'{GOOD}quality = "auto"\n[variants.high]\nwidth = 9\nheight = 9\nquality = "auto"\ntarget = 80\n')
+    )
+    assert (card.target, high.target) == (70, 80)
+    assert load_recipes(write(GOOD))[0].target is None
+
+
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
@@ -113,6 +121,13 @@ def test_a_file_says_everything_there_is_to_say_and_replaces_the_defaults(write:
             r"line 4: variants.card.quality.png is not known here; the keys are avif, webp, jpeg",
         ),
         ("quality = { avif = 101 }", r"line 4: variants.card.quality.avif must be a whole number from 1 to 100"),
+        (
+            'quality = "best"',
+            r'line 4: variants.card.quality must be a whole number from 1 to 100 or .* or "auto", not',
+        ),
+        ("target = 70", r'line 4: variants.card.target is only for quality = "auto"'),
+        ('quality = "auto"\ntarget = 59', r"line 5: variants.card.target must be a whole number from 60 to 80, not 59"),
+        ('quality = "auto"\ntarget = "high"', r"line 5: variants.card.target must be a whole number from 60 to 80"),
         ("quality.jpeg = 8.5", r"line 4: variants.card.quality.jpeg must be a whole number from 1 to 100"),
         ('gravity = "up"', r"line 4: variants.card.gravity must be one of center, north, .*0.5:0.3"),
         ('gravity = "0.5:1.5"', r"line 4: variants.card.gravity must be one of"),
