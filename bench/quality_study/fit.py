@@ -10,7 +10,7 @@ import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -88,7 +88,7 @@ def main() -> None:
         asked.write.write_text("".join(_module(points)))
 
 
-def _points(told: Sequence[dict], format_: str) -> Iterator[Point]:
+def _points(told: Sequence[dict[str, Any]], format_: str) -> Iterator[Point]:
     for each in told:
         curve = Curve(Row(**row) for row in each["rows"] if row["format"] == format_)
         if each["features"] and len(curve.rows) >= 2:
