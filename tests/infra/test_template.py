@@ -13,10 +13,11 @@ from darkroom.capacity.assumptions import Assumptions
 from darkroom.cost.presets import preset
 from darkroom.edge.answers import Lifetimes
 from darkroom.edge.window import ASKED
+from darkroom.errors import BadConfiguration
 from darkroom.http import cross_origin
 from darkroom.serverless.edge import origin_response
 from darkroom.serverless.wire import RENDER_PATIENCE_SECONDS, RESULT_TAGS, SPARE_BYTES
-from darkroom.settings import SMALLEST_S3_PART, CloudSettings
+from darkroom.settings import SMALLEST_S3_PART, CloudSettings, cloud_from_mapping
 from stacks import EVERYTHING, IIIF, INFRA, LEAST, TOOLS, of_type, resolved, translated
 
 STACKS = pytest.mark.parametrize(
@@ -531,6 +532,29 @@ def test_unsigned_sizes_are_told_to_who_verifies_and_to_who_tells_the_edge():
         assert of(name)["Environment"]["Variables"]["DARKROOM_UNSIGNED_SIZES"] == ""
         asked = of(name, {"UnsignedSizes": "320x0"})["Environment"]["Variables"]
         assert asked["DARKROOM_UNSIGNED_SIZES"] == "320x0"
+
+
+@pytest.mark.parametrize(
+    ("parameter", "setting", "right", "wrong"),
+    [
+        (
+            "UnsignedSizes",
+            "DARKROOM_UNSIGNED_SIZES",
+            ("", "320x0", "0x1", "8192x8192", "640x480,8099x100,8189x0,8190x7999,9x9"),
+            ("0x0", "8193x1", "1x8200", "9000x0", "320", "320x", "x", "-1x5", "1.5x2", "axb", "99999x1"),
+        ),
+        ("IiifOwners", "DARKROOM_IIIF_OWNERS", ("", "local", "a-b_c,2"), ("Local", "a b", "a" * 65, "ö")),
+    ],
+)
+def test_a_parameter_that_the_functions_would_not_start_with_is_refused_before(parameter, setting, right, wrong):
+    pattern = translated()["Parameters"][parameter]["AllowedPattern"]
+    for text in right:
+        assert re.fullmatch(pattern, text), text
+        cloud_from_mapping({setting: text})
+    for text in wrong:
+        assert not re.fullmatch(pattern, text), text
+        with pytest.raises(BadConfiguration, match=setting):
+            cloud_from_mapping({setting: text})
 
 
 @pytest.mark.parametrize("function", ["TransformFunction", "RenderFunction", "IiifFunction"])
