@@ -202,3 +202,15 @@ def test_a_smaller_variant_does_not_suffer_from_a_poor_original() -> None:
     assert len(large.body) <= len(poor)
     whole = Image.open(io.BytesIO(poor)).convert("RGB").resize((small.width, small.height), Image.Resampling.LANCZOS)
     assert golden.distance(whole, shown(small.body))[0] <= 1
+
+
+# ------------------------------------------------------------------ the table of a JPEG
+
+
+@pytest.mark.parametrize("picture", [pictures.photo(480, 360), golden.view(480, 360), golden.leaves(480, 256)])
+def test_a_jpeg_is_smaller_than_by_the_table_of_the_standard_and_comes_as_near(picture: Image.Image) -> None:
+    ours = made(picture, 480)["jpg"].body
+    usual = pictures.encode(picture, "JPEG", quality=80, optimize=True)
+    assert len(ours) < 0.97 * len(usual)
+    near, far = (golden.distance(golden.shown(body), picture.convert("RGBA"))[0] for body in (ours, usual))
+    assert near <= far
