@@ -4,9 +4,12 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
+from darkroom.access.dynamodb import DynamoSecrets
+from darkroom.service import utc_now
 from emulator import emulating
 
 
@@ -70,6 +73,17 @@ def test_without_credentials_it_says_so(deploy):
     assert "Traceback" not in ran.stderr
 
 
+def owners_who_can_sign(cloud):
+    cloudformation, dynamodb = cloud.client("cloudformation"), cloud.client("dynamodb")
+    (stack,) = cloudformation.describe_stacks(StackName="darkroom-dev")["Stacks"]
+    table = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}["SecretsTableName"]
+    cloudformation.close()
+    with closing(DynamoSecrets(dynamodb, table, utc_now)) as secrets:
+        owners = {each.owner for each in secrets.list()}
+    dynamodb.close()
+    return owners
+
+
 def test_a_stage_is_made_shown_changed_and_taken_down(darkroom, deploy, cloud):
     ran = deploy(said="n\n")
     assert ran.returncode == 1
@@ -92,10 +106,11 @@ def test_a_stage_is_made_shown_changed_and_taken_down(darkroom, deploy, cloud):
     assert "0 events" in ran.stdout
     assert shown["api"] in ran.stdout
 
-    ran = deploy("--set", "ApiRate=50", "--yes")
+    ran = deploy("--set", "ApiRate=50", "--set", "IiifOwners=museum", "--set", "UnsignedSizes=320x0", "--yes")
     assert ran.returncode == 0, ran.stderr
     assert key not in ran.stdout
     assert "first key" not in ran.stdout
+    assert owners_who_can_sign(cloud) == {"local", "museum"}
 
     ran = darkroom("destroy", "--yes")
     assert ran.returncode == 0, ran.stderr
