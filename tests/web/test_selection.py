@@ -345,7 +345,7 @@ def test_nothing_from_a_stranger_is_anything_but_text(served, api, ids, open_pag
         client.upload(pictures.jpeg(120, 90, comment=b"hostile"), labels, filename=HOSTILE, wait=60)
     page = open_page(f"{served.url}/?tag={HOSTILE}&q=%22{HOSTILE[2:-1]}%22&album={HOSTILE}&camera={HOSTILE}")
     page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
-    assert [text.rstrip(" ×") for text in page.locator(".chips a").all_inner_texts()][:2] == [
+    assert [text.rstrip("\u00a0 ×") for text in page.locator(".chips a").all_inner_texts()][:2] == [
         f"tag {HOSTILE}",
         f"“{HOSTILE[2:-1]}”",
     ]
