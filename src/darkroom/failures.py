@@ -120,11 +120,12 @@ def last_moment(one: Case) -> datetime:
     return max([*buried, *([] if image is None else [image.asked_at or image.uploaded_at])])
 
 
-def case(service: Service, image_id: str) -> Case:
-    """Return the case of an image. Raises ``NotFound``."""
+def case(service: Service, image_id: str, graves: Iterable[Buried] | None = None) -> Case:
+    """Return the case of an image; ``graves`` are the buried events, if they are known. Raises ``NotFound``."""
     image = service.catalog.get(image_id) if names.is_id(image_id) else None
     failed = image if image is not None and image.state is State.FAILED else None
-    buried = [grave for grave in service.queue.buried(BURIED_MAX) if grave.event.image_id == image_id]
+    among = service.queue.buried(BURIED_MAX) if graves is None else graves
+    buried = [grave for grave in among if grave.event.image_id == image_id]
     if failed is None and not buried:
         msg = "nothing of this id has failed; darkroom failed list shows what has"
         raise NotFound(msg)

@@ -14,13 +14,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from darkroom import failures, names, overview
+from darkroom import failures, overview
 from darkroom import figures as f
 from darkroom.access import LOCAL_OWNER
-from darkroom.errors import DarkroomError, InvalidRequest, Unavailable
-from darkroom.failures import Case
+from darkroom.errors import DarkroomError, InvalidRequest, NotFound, Unavailable
 from darkroom.http.health import Health
-from darkroom.model import State
 from darkroom.web.one import form_of
 from darkroom.web.views import label
 
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
 
     from darkroom.cost.bill import Bill
     from darkroom.cost.measured import Counted
+    from darkroom.failures import Case
     from darkroom.web.pages import Pages
 
 SHOWN = 50
@@ -106,7 +105,7 @@ def operator_routes(pages: Pages, counted: Callable[[], str] | None, elsewhere: 
     @pages.shown
     def get_drop(request: Request, id: str = "") -> Response:  # noqa: A002 # as it is called in the address
         owner = pages.administrates(request)
-        case = _case(pages, id)
+        case = _case(pages, id, _buried(pages))
         return pages.page(request, "drop.html", case=case, row=_row(case, owner))
 
     @router.post("/operator/drop")
@@ -156,10 +155,10 @@ async def _ids(request: Request) -> list[str]:
 
 def _each(pages: Pages, request: Request, ids: Sequence[str], act: Callable[..., None], done: str) -> Response:
     """Do something to each case, also after one was refused, and go back or say which were."""
-    refused = []
+    refused, graves = [], _buried(pages)
     for each in ids:
         try:
-            act(pages.service, _case(pages, each))
+            act(pages.service, _case(pages, each, graves))
         except DarkroomError as error:
             if len(ids) == 1:
                 raise
@@ -170,16 +169,19 @@ def _each(pages: Pages, request: Request, ids: Sequence[str], act: Callable[...,
     return pages.page(request, "error.html", 409, title="Not all of it worked", detail=detail, code="conflict")
 
 
-def _case(pages: Pages, image_id: str) -> Case:
+def _buried(pages: Pages) -> Told:
+    """Return all buried events, looked up once for as many cases as are worked on."""
+    return _looked_up(partial(pages.service.queue.buried, failures.BURIED_MAX))
+
+
+def _case(pages: Pages, image_id: str, graves: Told) -> Case:
     """Return a case; without its buried events where the queue does not tell. Raises ``NotFound``, ``Unavailable``."""
-    service = pages.service
     try:
-        return failures.case(service, image_id)
-    except Unavailable:
-        image = service.catalog.get(image_id) if names.is_id(image_id) else None
-        if image is None or image.state is not State.FAILED:
-            raise
-        return Case(image_id, image)
+        return failures.case(pages.service, image_id, graves.value or ())
+    except NotFound as error:
+        if graves.problem:
+            raise Unavailable(graves.problem) from error
+        raise
 
 
 def _rows(pages: Pages, owner: str, newest: Told, graves: Told) -> list[Row]:
