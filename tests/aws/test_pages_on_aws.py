@@ -392,6 +392,10 @@ def test_files_beside_the_pages_are_kept_for_good_and_are_few_bytes(stack, key):
         answer = client.get(sheet)
         assert (answer.status_code, answer.headers["content-type"]) == (200, "text/css; charset=utf-8")
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["content-encoding"] == "gzip"
+        plain = client.get(sheet, headers={"Accept-Encoding": "identity"})
+        assert "content-encoding" not in plain.headers
+        assert (answer.text, plain.text.count("{") > 10) == (plain.text, True)
         same = client.get(sheet, headers={"If-None-Match": answer.headers["etag"]})
         assert (same.status_code, same.content) == (304, b"")
         icon = client.get(sheet.replace("pages.css", "icon.svg"))
