@@ -19,6 +19,8 @@ from servers import clean_environment, free_port
 
 LOCAL = Path(__file__).parents[2] / "infra" / "local.py"
 START_SECONDS = 240
+PATIENCE = 120_000
+"""Milliseconds: functions start anew, on a machine that may be busy."""
 STOP_SECONDS = 120
 """Removing what functions were unpacked into takes long on a busy disk."""
 
@@ -81,18 +83,19 @@ def test_the_pages_are_at_the_printed_address_and_the_printed_key_opens_them(run
     (key,) = re.findall(r"key +(\S+)", output.read_text())
     (emulator,) = re.findall(r"emulator at (\S+)", output.read_text())
     page = open_page(pages, hosts=(urlsplit(emulator).netloc,))
+    page.context.set_default_timeout(PATIENCE)
     page.fill("#key", key)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(f"{url}/")
     page.goto(f"{url}/add")
     page.set_input_files("#file", {"name": "c.jpg", "mimeType": "image/jpeg", "buffer": pictures.jpeg(320, 200)})
     page.get_by_role("button", name="Upload").click()
-    page.get_by_role("link", name="Look at it").click(timeout=60_000)
+    page.get_by_role("link", name="Look at it").click()
     page.wait_for_url("**/images/*")
-    until(page, "document.querySelector('.stage img').naturalWidth > 0")
+    until(page, "document.querySelector('.stage img').naturalWidth > 0", seconds=120)
     page.fill("#title", "By hand")
     page.keyboard.press("Tab")
-    until(page, "document.getElementById('saved').textContent === 'saved'")
+    until(page, "document.getElementById('saved').textContent === 'saved'", seconds=120)
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/signin")
 
