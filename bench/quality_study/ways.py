@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 HERE = Path(__file__).resolve().parent
-JPEG_QUALITIES = {320: (35, 60, 80, 93), 1080: (50, 70, 86), 1920: (50, 74)}
-WEBP_QUALITIES = {320: (40, 70, 85, 95), 1080: (55, 76, 90), 1920: (60, 82)}
-AVIF_QUALITIES = {320: (35, 52, 68, 85), 1080: (38, 54, 72), 1920: (42, 60)}
+JPEG_QUALITIES = {320: (35, 60, 80, 93), 1080: (50, 70, 86), 1920: (50, 74, 88)}
+WEBP_QUALITIES = {320: (40, 70, 85, 95), 1080: (55, 76, 90), 1920: (60, 82, 92)}
+AVIF_QUALITIES = {320: (35, 52, 68, 85), 1080: (38, 54, 72), 1920: (42, 60, 76)}
 """Fewer where a score takes longer: one at 1920 pixels takes as long as thirty at 320."""
 ALL = (320, 1080, 1920)
 BRIEF = 0.03
