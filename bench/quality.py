@@ -14,9 +14,9 @@ pictures are judged before grey. Times are processor time of encoding alone on o
 it is under 30 ms, and count only as ratios: the machine does other things too. ``thumbor`` is Pillow with thumbor's
 settings, which is its engine. sharp's AVIF is measured at 320 pixels only, because it takes long.
 
-Every second picture is measured at 1080 pixels and every fourth at 1920, and what is there only to choose from on the
-first fourteen, because scoring takes as long as there are pixels. What was measured is kept in ``--cache``, and a run
-that was cut off goes on from there.
+Every second picture is measured at 1080 and 1920 pixels, too, and what is there only to choose from on the first
+fourteen, because scoring takes as long as there are pixels. What was measured is kept in ``--cache``, and a run that
+was cut off goes on from there.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from quality_study.subjects import Subject
 
 HERE = Path(__file__).resolve().parent
-EVERY = {320: 1, 1080: 2, 1920: 4}
+EVERY = {320: 1, 1080: 2, 1920: 2}
 """Of how many pictures one is measured, by width."""
 EXPLORED = 14
 """On how many pictures the ways are measured that are there to choose from."""
