@@ -1,7 +1,10 @@
 """What somebody does with three photos, from dropping them to deleting one, in one sitting."""
 
+import io
+
 import httpx
 import pytest
+from PIL import Image, ImageChops, ImageStat
 
 from browser import drop, throttle, until
 from darkroom.client import Client
@@ -30,6 +33,26 @@ def photos(tmp_path):
 
 def tiles(page):
     return page.locator("#tiles > li > a").evaluate_all("links => links.map(link => link.getAttribute('aria-label'))")
+
+
+def difference(one, other):
+    """How much two pictures of one size differ, a channel on average."""
+    return sum(ImageStat.Stat(ImageChops.difference(one, other)).mean)
+
+
+def cut_around_its_point(page, photo):
+    """A portrait of a landscape whose focal point is at its left shows its left."""
+    page.get_by_role("link", name="Try transformations").click()
+    page.wait_for_url("**/playground**")
+    page.select_option("select[name=ext]", "png")
+    page.fill("input[name=width]", "200")
+    page.fill("input[name=height]", "300")
+    until(page, "document.getElementById('figures')?.textContent.startsWith('200 × 300')")
+    until(page, "document.getElementById('figures').textContent.includes('as PNG')")
+    body = httpx.get(page.input_value("#snippet-address"), trust_env=False).content
+    cut, whole = Image.open(io.BytesIO(body)).convert("RGB"), Image.open(photo).resize((450, 300))
+    left, right = whole.crop((0, 0, 200, 300)), whole.crop((250, 0, 450, 300))
+    assert difference(cut, left) < difference(cut, right) / 2
 
 
 def test_three_photos_from_drop_to_delete(served, photos, open_page):
@@ -80,8 +103,10 @@ def test_three_photos_from_drop_to_delete(served, photos, open_page):
         eventually(lambda: client.get(image_id).raw["focus"], what="a focal point")
         assert client.get(image_id).raw["focus"] == pytest.approx([0.2, 0.5], abs=0.03)
 
+    cut_around_its_point(page, photos[0])
+    page.goto(f"{served.url}/images/{image_id}")
+
     # deleted, and not; and deleted
-    page.reload()
     page.get_by_role("link", name="Delete").click()
     page.get_by_role("button", name="Undo").click()
     page.get_by_role("link", name="Delete").click()
