@@ -170,7 +170,7 @@ def poison():
 def test_a_picture_that_breaks_the_decoder_is_tried_twice_failed_dead_lettered_and_redriven(by_hand, mark):
     image_id, arrival = by_hand.posted(poison(), tags=mark)
     bystander, other = by_hand.posted(pictures.jpeg(60, 40), tags=f"{mark}-other")
-    with by_hand.deployed.configured("TransformFunction", memory=410):
+    with by_hand.deployed.configured("TransformFunction", memory=450):
         assert by_hand.hands.give(arrival, other) == [arrival]
         assert by_hand.image(image_id)["state"] == "processing"
         assert by_hand.hands.give(arrival, tries=2) == []

@@ -188,8 +188,8 @@ def test_tags_and_albums_are_suggested_while_the_line_is_typed(served, open_page
     eventually(lambda: suggested(page) == [day, sea], what="tags")
     for value, found in ((sea[0], {"camera.jpg"}), (day[0].removeprefix("camera "), {"odd.png"})):
         page.fill("#q", value)
-        page.keyboard.press("Enter")
-        page.wait_for_url("**q=**")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
         assert shown(page) == found
     page.fill("#q", "al")
     eventually(lambda: suggested(page) == [["album:All", "album:All (2)"]], what="an album for a word")

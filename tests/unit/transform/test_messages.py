@@ -33,6 +33,7 @@ ORDER = Order(
             gravity="0.25:0.75",
             formats=(Format.WEBP, Format.JPEG),
             quality={Format.WEBP: 70, Format.JPEG: 75},
+            target=65,
             background="#102030",
             color=Color.KEEP,
         ),
