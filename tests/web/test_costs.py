@@ -91,7 +91,7 @@ def test_what_the_service_has_counted_is_reckoned_with(gallery):
     answer = httpx.get(f"{gallery.url}/cost?days=2", trust_env=False)
     assert answer.status_code == 200
     assert "counted by the running service" in answer.text
-    assert f"{ready * 15:.0f} uploads" in answer.text  # a month has 30 days
+    assert f"{ready * 15:,.0f} uploads" in answer.text  # a month has 30 days
 
 
 def test_only_who_may_know_what_the_service_does_is_told_what_it_has_counted(keyed_server):
