@@ -4,7 +4,6 @@ In the emulator as it is. What that leaves out is how many requests API Gateway 
 """
 
 import base64
-import io
 import json
 import random
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ import pytest
 from PIL import Image
 
 import pictures
+from answers import picture_of, refused_openly
 from between import between
 from darkroom.edge.window import ASKED
 from darkroom.serverless.wire import LARGEST_ANSWER_BYTES
@@ -47,21 +47,6 @@ def client(stack):
 @pytest.fixture(scope="module")
 def image(client):
     return ready(client, pictures.jpeg(400, 300))
-
-
-def picture_of(answer):
-    assert answer.status_code == 200, answer.text
-    found = Image.open(io.BytesIO(answer.content))
-    found.load()
-    return found
-
-
-def refused(answer, status, code):
-    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), answer.text
-    assert answer.json()["code"] == code
-    assert answer.headers["access-control-allow-origin"] == "*"
-    assert answer.headers["cache-control"] == "no-store"
-    return answer.json()["detail"]
 
 
 def results_of(stack, image):
@@ -110,10 +95,12 @@ def asked_of_the_function(stack, path):
 def test_what_is_wrong_is_400_and_what_is_not_there_404(stack, client, image):
     before = results_of(stack, image)
     for wrong in ("full/max/0/default", "full/max/45/default.jpg", "5000,0,5,5/max/0/default.jpg", "full/max"):
-        refused(client.get(f"/iiif/{image['id']}/{wrong}"), 400, "invalid-request")
-    assert "rotation" in refused(client.get(f"/iiif/{image['id']}/full/max/45/default.jpg"), 400, "invalid-request")
+        refused_openly(client.get(f"/iiif/{image['id']}/{wrong}"), 400, "invalid-request")
+    assert "rotation" in refused_openly(
+        client.get(f"/iiif/{image['id']}/full/max/45/default.jpg"), 400, "invalid-request"
+    )
     for missing in ("nobody", "01k0000000000000000000000a", image["id"].upper()):
-        refused(client.get(f"/iiif/{missing}/full/max/0/default.jpg"), 404, "not-found")
+        refused_openly(client.get(f"/iiif/{missing}/full/max/0/default.jpg"), 404, "not-found")
     assert client.post(f"/iiif/{image['id']}/info.json").status_code == 405
     assert results_of(stack, image) == before
 
@@ -122,7 +109,7 @@ def test_it_is_switched_on_for_each_owner(stack, client, image):
     with stack.client(stack.new_key("stranger")) as other:
         strange = ready(other, pictures.jpeg(402, 300))
     for path in ("info.json", "full/50,/0/default.jpg"):
-        refused(client.get(f"/iiif/{strange['id']}/{path}"), 404, "not-found")
+        refused_openly(client.get(f"/iiif/{strange['id']}/{path}"), 404, "not-found")
     assert results_of(stack, strange) == []
 
 
@@ -138,7 +125,7 @@ def test_what_has_to_be_made_has_a_rate_of_its_own_and_what_is_there_has_none(st
         address = f"/iiif/{shown['id']}/full/{{}},/0/default.jpg"
         assert [client.get(address.format(width)).status_code for width in (10, 11, 12)] == [200, 200, 429]
         again = client.get(address.format(12))
-        assert "too many new pictures" in refused(again, 429, "rate-limited")
+        assert "too many new pictures" in refused_openly(again, 429, "rate-limited")
         assert int(again.headers["retry-after"]) > 0
         assert {client.get(address.format(width)).status_code for width in (10, 11) * 3} == {200}
         other = ready(archive, pictures.jpeg(404, 300))
@@ -171,7 +158,7 @@ def test_a_deleted_image_is_gone_here_too(stack, client):
     assert client.get(address).status_code == 200
     assert client.delete(f"/v1/images/{image['id']}").status_code == 204
     for path in (address, f"/iiif/{image['id']}/info.json", f"/iiif/{image['id']}/full/101,/0/default.jpg"):
-        refused(client.get(path), 404, "not-found")
+        refused_openly(client.get(path), 404, "not-found")
 
 
 def test_the_function_of_signed_addresses_is_no_way_around_it(stack, image):

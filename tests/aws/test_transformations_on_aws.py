@@ -5,7 +5,6 @@ AWS as to groups of origins, origin access control and the key value store.
 """
 
 import base64
-import io
 import json
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ import pytest
 from PIL import Image
 
 import pictures
+from answers import picture_of, refused
 from darkroom.access.published import ANY
 from darkroom.access.signing import SigningSecret
 from darkroom.edge.signatures import path_of, sign
@@ -72,23 +72,9 @@ def own(image, options, secret, ext="jpg"):
     return path_of(image["id"], options, sign(secret.secret, image["id"], options, ext), ext)
 
 
-def picture_of(answer):
-    assert answer.status_code == 200, answer.text
-    found = Image.open(io.BytesIO(answer.content))
-    found.load()
-    return found
-
-
 def is_of_the_function(answer):
     """Tell whether it was the function that answered, and not the bucket: Lambda says so."""
     return "x-amzn-trace-id" in answer.headers
-
-
-def refused(answer, status, code):
-    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), answer.text
-    assert answer.json()["code"] == code
-    assert answer.headers["cache-control"] == "no-store"
-    return answer.json()["detail"]
 
 
 def refused_at_the_edge(answer, code):

@@ -1,12 +1,10 @@
 """IIIF Image API 3.0 over the wire: what the official validator asks for, and what it does not."""
 
-import io
-
 import httpx
 import pytest
-from PIL import Image
 
 import pictures
+from answers import picture_of, refused_openly
 from patience import ready
 from servers import serving
 from validating import assert_beyond, assert_level_2, drawn
@@ -28,21 +26,6 @@ def client(served):
 @pytest.fixture(scope="module")
 def image(client):
     return ready(client, pictures.jpeg(400, 300))
-
-
-def picture_of(answer):
-    assert answer.status_code == 200, answer.text
-    found = Image.open(io.BytesIO(answer.content))
-    found.load()
-    return found
-
-
-def refused(answer, status, code):
-    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), answer.text
-    assert answer.json()["code"] == code
-    assert answer.headers["access-control-allow-origin"] == "*"
-    assert answer.headers["cache-control"] == "no-store"
-    return answer.json()["detail"]
 
 
 def results_of(served, image):
@@ -80,7 +63,7 @@ def test_the_size_that_is_stated_is_the_one_that_is_kept(tmp_path):
         assert "x-not-enlarged" not in whole.headers
         corner = client.get(f"/iiif/{image['id']}/1408,928,512,512/512,512/0/default.jpg")
         assert picture_of(corner).size == (512, 512)
-        refused(client.get(f"/iiif/{image['id']}/full/2600,/0/default.jpg"), 400, "invalid-request")
+        refused_openly(client.get(f"/iiif/{image['id']}/full/2600,/0/default.jpg"), 400, "invalid-request")
 
 
 def test_an_image_is_described(client, image, served):
@@ -148,10 +131,10 @@ def test_what_is_wrong_is_400_and_what_is_not_there_404(client, image, served):
         "full/10%252C/0/default.jpg",
         "full/" + "1" * 80 + ",/0/default.jpg",
     ):
-        refused(client.get(f"/iiif/{image['id']}/{wrong}"), 400, "invalid-request")
+        refused_openly(client.get(f"/iiif/{image['id']}/{wrong}"), 400, "invalid-request")
     for missing in ("nobody", "01k0000000000000000000000a", image["id"].upper(), "", f"{image['id']}%00"):
-        refused(client.get(f"/iiif/{missing}/full/max/0/default.jpg"), 404, "not-found")
-    refused(client.get(f"/iiif/{image['id']}/{'a' * 9_000}"), 404, "not-found")
+        refused_openly(client.get(f"/iiif/{missing}/full/max/0/default.jpg"), 404, "not-found")
+    refused_openly(client.get(f"/iiif/{image['id']}/{'a' * 9_000}"), 404, "not-found")
     assert client.post(f"/iiif/{image['id']}/info.json").status_code == 405
     assert results_of(served, image) == before
 
@@ -162,7 +145,7 @@ def test_a_deleted_image_is_gone_here_too(client, served):
     assert client.get(address).status_code == 200
     assert client.delete(f"/v1/images/{image['id']}").status_code == 204
     for path in (address, f"/iiif/{image['id']}/info.json", f"/iiif/{image['id']}/full/101,/0/default.jpg"):
-        refused(client.get(path), 404, "not-found")
+        refused_openly(client.get(path), 404, "not-found")
     assert results_of(served, image) == []
 
 
@@ -191,7 +174,7 @@ def test_it_is_switched_on_for_each_owner(tmp_path):
         del client.headers["authorization"]
         assert client.get(f"/iiif/{shown['museum']}/full/50,/0/default.jpg").status_code == 200
         for path in ("info.json", "full/50,/0/default.jpg", ""):
-            refused(client.get(f"/iiif/{shown['local']}/{path}".rstrip("/")), 404, "not-found")
+            refused_openly(client.get(f"/iiif/{shown['local']}/{path}".rstrip("/")), 404, "not-found")
 
 
 def test_what_has_to_be_made_has_a_rate_of_its_own_and_what_is_there_has_none(tmp_path):
@@ -204,7 +187,7 @@ def test_what_has_to_be_made_has_a_rate_of_its_own_and_what_is_there_has_none(tm
         address = f"/iiif/{image['id']}/full/{{}},/0/default.jpg"
         assert [client.get(address.format(width)).status_code for width in (10, 11, 12)] == [200, 200, 429]
         again = client.get(address.format(12))
-        assert "too many new pictures" in refused(again, 429, "rate-limited")
+        assert "too many new pictures" in refused_openly(again, 429, "rate-limited")
         assert int(again.headers["retry-after"]) > 0
         assert {client.get(address.format(width)).status_code for width in (10, 11) * 20} == {200}
         signed = client.post("/v1/sign", json={"id": image["id"], "options": "width=12", "ext": "jpg"}).json()["url"]

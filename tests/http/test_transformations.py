@@ -3,16 +3,15 @@
 import asyncio
 import base64
 import http.client
-import io
 import secrets
 import time
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from PIL import Image
 
 import pictures
+from answers import picture_of, refused
 from darkroom.access.signing import SigningSecret
 from darkroom.access.sqlite import SqliteSecrets
 from darkroom.edge.signatures import path_of, sign, sign_family
@@ -71,24 +70,9 @@ def own(image, options, secret, ext="jpg"):
     return path_of(image["id"], options, sign(secret.secret, image["id"], options, ext), ext)
 
 
-def picture_of(answer):
-    assert answer.status_code == 200, answer.text
-    found = Image.open(io.BytesIO(answer.content))
-    found.load()
-    return found
-
-
 def results_of(served, image):
     folder = served.data / "assets" / "i" / image["id"] / "t"
     return sorted(each.name for each in folder.iterdir()) if folder.exists() else []
-
-
-def refused(answer, status, code):
-    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), answer.text
-    assert answer.json()["code"] == code
-    assert answer.headers["cache-control"] == "no-store"
-    assert "x-default-image" not in answer.headers
-    return answer.json()["detail"]
 
 
 # ------------------------------------------------------------------ made and delivered

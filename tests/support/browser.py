@@ -121,6 +121,17 @@ def drop(page: Page, selector: str, paths: list[Path]) -> None:
         session.send("Input.dispatchDragEvent", {"type": kind, "x": box["x"] + 9, "y": box["y"] + 9, "data": data})
 
 
+def all_copied(page: Page) -> dict[str, str]:
+    """Press every button that copies something to use elsewhere; return what each brought to the clipboard."""
+    copied: dict[str, str] = {}
+    for name in ("Address", "Markdown", "HTML", "srcset"):
+        page.get_by_role("button", name=f"Copy {name}").click()
+        page.get_by_role("button", name="Copied").wait_for()
+        copied[name] = page.evaluate("navigator.clipboard.readText()")
+        page.get_by_role("button", name=f"Copy {name}").wait_for()
+    return copied
+
+
 def until(page: Page, expression: str, *, seconds: float = 20.0) -> None:
     """Wait until an expression is true in a page; asked from outside, since its policy lets no expressions in."""
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import pictures
-from browser import until, violations
+from browser import all_copied, until, violations
 from darkroom.client import Client, Labels
 from darkroom.web.views import size as size_of
 from landscapes import landscape
@@ -106,12 +106,7 @@ def test_what_shows_it_elsewhere_is_copied(api, gallery, image, url, open_page):
     page = open_page(url, permissions=["clipboard-read", "clipboard-write"])
     page.get_by_text("Use it elsewhere").click()
     large = f"{gallery.url}/i/{image['id']}/large.jpg"
-    copied = {}
-    for name in ("Address", "Markdown", "HTML", "srcset"):
-        page.get_by_role("button", name=f"Copy {name}").click()
-        page.get_by_role("button", name="Copied").wait_for()
-        copied[name] = page.evaluate("navigator.clipboard.readText()")
-        page.get_by_role("button", name=f"Copy {name}").wait_for()
+    copied = all_copied(page)
     assert copied["Address"] == large
     assert copied["Markdown"] == f"![mine.jpg]({large})"
     assert copied["srcset"].startswith(f"{gallery.url}/i/{image['id']}/small.jpg 320w, ")

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import pictures
-from browser import until, violations
+from browser import all_copied, until, violations
 from darkroom.client import Client, Labels
 from landscapes import landscape
 
@@ -213,12 +213,7 @@ def test_a_value_that_is_wrong_is_marked_and_what_was_shown_stays_in_sight(url, 
 def test_what_shows_it_elsewhere_is_copied(url, open_page):
     page = open_page(f"{url}?width=640&sharpen=1", permissions=["clipboard-read", "clipboard-write"])
     until(page, f"{FIGURES}.includes(' ms')")
-    copied = {}
-    for name in ("Address", "Markdown", "HTML", "srcset"):
-        page.get_by_role("button", name=f"Copy {name}").click()
-        page.get_by_role("button", name="Copied").wait_for()
-        copied[name] = page.evaluate("navigator.clipboard.readText()")
-        page.get_by_role("button", name=f"Copy {name}").wait_for()
+    copied = all_copied(page)
     assert get(copied["Address"]).status_code == 200
     assert copied["Markdown"] == f"![Tried]({copied['Address']})"
     candidates = [each.rsplit(" ", 1) for each in copied["srcset"].split(", ")]
